@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between kernel versions, and nothing else: the only files that
+ * test LINUX_VERSION_CODE are in this directory.  Each shim says which change
+ * it hides and when it can go.
+ */
+#ifndef UMIG_COMPAT_H
+#define UMIG_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/version.h>
+
+/* Moved to linux/unaligned.h in 6.12. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+int umig_compat_check_kernel(void);
+
+/*
+ * get_user_pages_remote() lost its vmas argument in 6.5.
+ *
+ * A reference to the page mapped at @addr of @mm if there is one already.
+ * FOLL_NOFAULT: nothing is faulted in; without FOLL_PIN and FOLL_WRITE a KSM
+ * page stays merged.  The caller holds mmap_lock for reading.
+ */
+static inline bool umig_get_mapped_page(struct mm_struct *mm,
+					unsigned long addr, struct page **page)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT, page,
+				     NULL) == 1;
+#else
+	return get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT, page,
+				     NULL, NULL) == 1;
+#endif
+}
+
+/*
+ * folio_mapcount() is an exported or inline function only since 6.6; for an
+ * order-0 folio, the only kind that KSM has, page_mapcount() is the same.
+ */
+static inline unsigned int umig_folio_mapcount(struct folio *folio)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return folio_mapcount(folio);
+#else
+	return page_mapcount(folio_page(folio, 0));
+#endif
+}
+
+/* Shrinkers are allocated by shrinker_alloc() since 6.7. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *umig_shrinker_register(
+	unsigned long (*count)(struct shrinker *, struct shrink_control *),
+	unsigned long (*scan)(struct shrinker *, struct shrink_control *),
+	int seeks)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "umig");
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = seeks;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static inline void umig_shrinker_unregister(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+#else
+struct shrinker *umig_shrinker_register(
+	unsigned long (*count)(struct shrinker *, struct shrink_control *),
+	unsigned long (*scan)(struct shrinker *, struct shrink_control *),
+	int seeks);
+void umig_shrinker_unregister(struct shrinker *shrinker);
+#endif
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The parts of mm/ksm.c that the module relies on and that no header of the
+ * kernel declares.  Included by stable_tree.c only.
+ *
+ *	struct ksm_stable_node, 64 bytes on 64-bit, the same on 6.1 ... 7.3:
+ *
+ *	 0           24     40       48       56          60
+ *	 ├───────────┴──────┼────────┼────────┼───────────┼─────┤
+ *	 │ tree or list     │ hlist  │ kpfn   │ hlist_len │ nid │
+ *	 └──────────────────┴────────┴────────┴───────────┴─────┘
+ *
+ * hlist: the mappings that share the page; kpfn: where the page is.
+ */
+#ifndef UMIG_COMPAT_KSM_LAYOUT_H
+#define UMIG_COMPAT_KSM_LAYOUT_H
+
+#include <linux/build_bug.h>
+#include <linux/page-flags.h>
+#include <linux/types.h>
+
+#ifndef CONFIG_64BIT
+#error "umig knows KSM's structures on 64-bit kernels only"
+#endif
+
+struct umig_node {
+	u8 tree[40];
+	struct hlist_head hlist;
+	unsigned long kpfn;
+	int hlist_len;
+	int nid;
+};
+static_assert(offsetof(struct umig_node, hlist) == 40);
+static_assert(offsetof(struct umig_node, kpfn) == 48);
+static_assert(sizeof(struct umig_node) == 64);
+
+/*
+ * A KSM page's folio->mapping is the address of its stable node with both low
+ * bits set.  PAGE_MAPPING_* became FOLIO_MAPPING_* in 6.17.
+ */
+#ifdef PAGE_MAPPING_FLAGS
+#define UMIG_MAPPING_KSM	PAGE_MAPPING_KSM
+#define UMIG_MAPPING_FLAGS	PAGE_MAPPING_FLAGS
+#else
+#define UMIG_MAPPING_KSM	FOLIO_MAPPING_KSM
+#define UMIG_MAPPING_FLAGS	FOLIO_MAPPING_FLAGS
+#endif
+
+/*
+ *	stable_tree_append(rmap_item, stable_node, bypass)
+ *	remove_node_from_stable_tree(stable_node)
+ *	folio_migrate_ksm(newfolio, folio)
+ */
+#define UMIG_KSM_APPEND		"stable_tree_append"
+#define UMIG_KSM_REMOVE		"remove_node_from_stable_tree"
+#define UMIG_KSM_MIGRATE	"folio_migrate_ksm"
+
+#endif

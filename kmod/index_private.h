@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What index.c (which changes the index), index_mem.c (which owns its memory)
+ * and lookup.c (which reads it) have in common.  Nobody else includes this.
+ */
+#ifndef UMIG_INDEX_PRIVATE_H
+#define UMIG_INDEX_PRIVATE_H
+
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/rculist.h>
+#include <linux/spinlock.h>
+
+#include "compat/compat.h"
+#include "index.h"
+
+struct umig_entry {
+	struct hlist_node by_node;
+	struct hlist_node by_digest;
+	union {
+		struct list_head link;	/* todo, hashed or dead; under lock */
+		struct rcu_head rcu;	/* after dead */
+	};
+	struct umig_node *node;
+	unsigned long pfn;		/* written under lock */
+	u64 generation;			/* 0: no digest */
+	u8 digest[UMIG_DIGEST_SIZE];
+};
+
+struct umig_index {
+	/* Immutable after init. */
+	struct kmem_cache *cache;
+	struct hlist_head *nodes;
+	struct hlist_head *digests;
+	unsigned int bits;
+	u64 limit_bytes;
+	u64 max_entries;	/* the dead ones included */
+	u64 max_live;
+
+	/* Entries that exist, the dead ones included. */
+	atomic64_t allocated;
+
+	/* Under lock. */
+	raw_spinlock_t lock;
+	struct list_head todo;
+	struct list_head hashed;
+	struct list_head dead;
+	u64 nr_todo;
+	u64 nr_hashed;
+	u64 generation;		/* also read without */
+};
+
+extern struct umig_index umig_idx;
+
+struct umig_entry *umig_entry_alloc(const struct umig_place *place);
+void umig_entry_free(struct umig_entry *e);
+/* Under the lock. */
+void umig_entry_unlink(struct umig_entry *e);
+bool umig_entry_evict(void);
+
+static inline struct hlist_head *
+umig_node_bucket(const struct umig_node *node)
+{
+	return &umig_idx.nodes[hash_ptr(node, umig_idx.bits)];
+}
+
+/* Digests are keyed hashes: any of their bits will do. */
+static inline struct hlist_head *umig_digest_bucket(const u8 *digest)
+{
+	return &umig_idx.digests[get_unaligned_le32(digest) &
+				 (BIT(umig_idx.bits) - 1)];
+}
+
+/* Under lock or rcu_read_lock(). */
+static inline struct umig_entry *umig_entry_find(const struct umig_node *node)
+{
+	struct umig_entry *e;
+
+	hlist_for_each_entry_rcu(e, umig_node_bucket(node), by_node,
+				 lockdep_is_held(&umig_idx.lock))
+		if (e->node == node)
+			return e;
+	return NULL;
+}
+
+#endif

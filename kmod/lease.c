@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Leases.  A lease is a reference to a KSM page, and that is all of the
+ * promise: while the reference is held the page is not freed and its content
+ * does not change, whatever its users do (stable_tree.c has the argument).
+ * They write: they get copies.  They all unmap: the page lives on for the
+ * lease.  KSM un-merges everything: the page stays as it was.
+ *
+ * What it costs: the page can't be migrated or compacted, its memory can't be
+ * taken offline, and its charge stays with its memory cgroup.  Hence limits by
+ * file and in total, a time after which an unused lease may be taken back, and
+ * private copies instead of references when memory is to go offline.
+ */
+#include "lease.h"
+
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/highmem.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "params.h"
+#include "stats.h"
+
+/**
+ * DOC: Lifetime
+ *
+ *   umig_lease_add()           ─▶ linked: in its file's ids and in the global
+ *                                 list, least recently used first
+ *   RELEASE, close, expiry,    ─▶ unlinked from both under the lock, then the
+ *   no memory for a copy          reference is dropped and the lease freed
+ *
+ * Everything is under one mutex, which is held for a moment only: FILL takes a
+ * reference of its own under it and copies without it.  Lock order:
+ * umig_pages_lock(), the mutex.
+ */
+
+#define CLOSE_PORTION	256
+
+/* All fields under lease_lock; page, owner and id never change but for page. */
+struct lease {
+	struct list_head used_link;
+	unsigned long used;		/* jiffies */
+	struct umig_leases *owner;
+	struct page *page;		/* KSM's, or a private copy */
+	u32 id;
+	bool is_copy;
+};
+
+static struct kmem_cache *lease_cache;
+static DEFINE_MUTEX(lease_lock);
+static LIST_HEAD(by_use);
+static unsigned int nr_leases;
+
+/** umig_lease_count() - Leases held now, by all files. */
+u64 umig_lease_count(void)
+{
+	return READ_ONCE(nr_leases);
+}
+
+void umig_leases_init(struct umig_leases *leases)
+{
+	xa_init_flags(&leases->ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	leases->next_id = 1;
+	leases->nr = 0;
+}
+
+static int link_locked(struct umig_leases *leases, struct lease *lease)
+{
+	int err;
+
+	if (leases->nr >= READ_ONCE(umig_leases_per_file) ||
+	    nr_leases >= READ_ONCE(umig_leases_total))
+		return -ENOSPC;
+	err = xa_alloc_cyclic(&leases->ids, &lease->id, lease, xa_limit_31b,
+			      &leases->next_id, GFP_KERNEL);
+	if (err < 0)
+		return err;
+	list_add_tail(&lease->used_link, &by_use);
+	leases->nr++;
+	WRITE_ONCE(nr_leases, nr_leases + 1);
+	return 0;
+}
+
+static void free_locked(struct lease *lease)
+{
+	xa_erase(&lease->owner->ids, lease->id);
+	list_del(&lease->used_link);
+	lease->owner->nr--;
+	WRITE_ONCE(nr_leases, nr_leases - 1);
+	put_page(lease->page);
+	kmem_cache_free(lease_cache, lease);
+}
+
+/**
+ * umig_lease_add() - Make a lease of a reference.
+ * @leases: the file's.
+ * @folio: a KSM page; its reference is the lease's on success only.  The
+ *	caller has taken it under the umig_pages_lock() that it still holds: a
+ *	notifier of memory that goes offline finds the lease in the list.
+ * @id: out: its number.
+ *
+ * Return: 0; -ENOSPC: at a limit; -ENOMEM.
+ */
+int umig_lease_add(struct umig_leases *leases, struct folio *folio, u32 *id)
+{
+	struct lease *lease = kmem_cache_zalloc(lease_cache,
+						GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!lease)
+		return -ENOMEM;
+	lease->owner = leases;
+	lease->page = folio_page(folio, 0);
+	lease->used = jiffies;
+
+	mutex_lock(&lease_lock);
+	err = link_locked(leases, lease);
+	*id = lease->id;
+	mutex_unlock(&lease_lock);
+	if (err)
+		kmem_cache_free(lease_cache, lease);
+	return err;
+}
+
+/**
+ * umig_lease_get_page() - The page of a lease, to copy from.
+ * @leases: the file's.
+ * @id: any number.
+ *
+ * Counts as a use of the lease.
+ *
+ * Return: the page with a reference of the caller's own, or NULL.
+ */
+struct page *umig_lease_get_page(struct umig_leases *leases, u32 id)
+{
+	struct page *page = NULL;
+	struct lease *lease;
+
+	mutex_lock(&lease_lock);
+	lease = xa_load(&leases->ids, id);
+	if (lease) {
+		lease->used = jiffies;
+		list_move_tail(&lease->used_link, &by_use);
+		page = lease->page;
+		get_page(page);
+	}
+	mutex_unlock(&lease_lock);
+	return page;
+}
+
+/**
+ * umig_lease_put() - The owner gives a lease back.
+ * @leases: the file's.
+ * @id: any number.
+ *
+ * Return: whether there was such a lease.
+ */
+bool umig_lease_put(struct umig_leases *leases, u32 id)
+{
+	struct lease *lease;
+
+	mutex_lock(&lease_lock);
+	lease = xa_load(&leases->ids, id);
+	if (lease)
+		free_locked(lease);
+	mutex_unlock(&lease_lock);
+	if (lease)
+		umig_count(UMIG_LEASE_RELEASED);
+	return lease;
+}
+
+static unsigned int put_some(struct umig_leases *leases)
+{
+	unsigned long id = 0;
+	unsigned int nr = 0;
+	struct lease *lease;
+
+	mutex_lock(&lease_lock);
+	xa_for_each(&leases->ids, id, lease) {
+		free_locked(lease);
+		if (++nr == CLOSE_PORTION)
+			break;
+	}
+	mutex_unlock(&lease_lock);
+	return nr;
+}
+
+/**
+ * umig_lease_put_all() - The owner gives all leases back, or closes.
+ * @leases: the file's.
+ *
+ * Return: how many there were.
+ */
+unsigned int umig_lease_put_all(struct umig_leases *leases)
+{
+	unsigned int nr, total = 0;
+
+	do {
+		nr = put_some(leases);
+		total += nr;
+		cond_resched();
+	} while (nr);
+	umig_count_add(UMIG_LEASE_RELEASED, total);
+	return total;
+}
+
+static unsigned int expire_some(unsigned long ttl)
+{
+	unsigned int nr = 0;
+	struct lease *lease;
+
+	mutex_lock(&lease_lock);
+	while (nr < CLOSE_PORTION && !list_empty(&by_use)) {
+		lease = list_first_entry(&by_use, struct lease, used_link);
+		if (time_before(jiffies, lease->used + ttl))
+			break;
+		free_locked(lease);
+		nr++;
+	}
+	mutex_unlock(&lease_lock);
+	return nr;
+}
+
+/** umig_lease_expire() - Take back what hasn't been used for long. */
+void umig_lease_expire(void)
+{
+	unsigned long ttl = msecs_to_jiffies(READ_ONCE(umig_lease_ttl_ms));
+	unsigned int nr;
+
+	do {
+		nr = expire_some(ttl);
+		umig_count_add(UMIG_LEASE_EXPIRED, nr);
+		cond_resched();
+	} while (nr);
+}
+
+/* Not kmap'ed at once for both: the copy may meet broken memory and fail. */
+static struct page *copy_page_safely(struct page *page)
+{
+	struct page *copy = alloc_page(GFP_KERNEL | __GFP_NOWARN);
+	void *from, *to;
+	unsigned long left;
+
+	if (!copy)
+		return NULL;
+	from = kmap_local_page(page);
+	to = kmap_local_page(copy);
+	left = copy_mc_to_kernel(to, from, PAGE_SIZE);
+	kunmap_local(to);
+	kunmap_local(from);
+	if (!left)
+		return copy;
+	__free_page(copy);
+	return NULL;
+}
+
+static void convert_locked(struct lease *lease)
+{
+	struct page *copy = copy_page_safely(lease->page);
+
+	if (!copy) {
+		free_locked(lease);
+		umig_count(UMIG_LEASE_EXPIRED);
+		return;
+	}
+	put_page(lease->page);
+	lease->page = copy;
+	lease->is_copy = true;
+	umig_count(UMIG_LEASE_CONVERTED);
+}
+
+/**
+ * umig_lease_convert_range() - Let go of pages that shall go offline.
+ * @start_pfn: first page.
+ * @end_pfn: one behind the last.
+ *
+ * A lease keeps its content in a page of its own.  Where no memory can be had
+ * for that the lease is taken back, as if it had expired: its owner asks for
+ * the page itself.  A copy may be charged to whoever offlines the memory; the
+ * limits bound how many there are.
+ */
+void umig_lease_convert_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	struct lease *lease, *next;
+	unsigned long pfn;
+
+	mutex_lock(&lease_lock);
+	list_for_each_entry_safe(lease, next, &by_use, used_link) {
+		pfn = page_to_pfn(lease->page);
+		if (pfn >= start_pfn && pfn < end_pfn)
+			convert_locked(lease);
+		cond_resched();
+	}
+	mutex_unlock(&lease_lock);
+}
+
+int umig_lease_init(void)
+{
+	lease_cache = kmem_cache_create("umig_lease", sizeof(struct lease), 0,
+					0, NULL);
+	return lease_cache ? 0 : -ENOMEM;
+}
+
+/** umig_lease_exit() - Every file is closed, so there is no lease. */
+void umig_lease_exit(void)
+{
+	WARN_ON(nr_leases);
+	kmem_cache_destroy(lease_cache);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Module parameters that are read outside of main.c; those that may be written
+ * at run time are read with READ_ONCE().
+ */
+#ifndef UMIG_PARAMS_H
+#define UMIG_PARAMS_H
+
+extern unsigned int umig_lease_ttl_ms;
+extern unsigned int umig_leases_per_file;
+extern unsigned int umig_leases_total;
+
+#endif

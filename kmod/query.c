@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RANGE: which pages of the caller's memory are merged, with which digest.
+ *
+ * A page is looked at while a reference to it is held: mapping, node, digest,
+ * mapping again.  References are taken without FOLL_PIN, which would un-merge
+ * the page, without faulting anything in, and are dropped after microseconds.
+ * Numbers of pages are never taken from page tables by other ways: they would
+ * race with migration and reuse.
+ *
+ * No page is hashed here.  A merged page that the index doesn't know is told
+ * to it, and the caller that there is no digest yet.
+ */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include <linux/umig.h>
+
+#include "chardev.h"
+#include "compat/compat.h"
+#include "hasher.h"
+#include "health.h"
+#include "index.h"
+#include "stable_tree.h"
+#include "stats.h"
+
+#define GUP_PORTION	32
+
+/**
+ * struct answer - What a run of RANGE has found.
+ * @runs: room for @max_runs.
+ * @digests: room for @max_digests.
+ * @max_runs: fixed.
+ * @max_digests: fixed.
+ * @nr_runs: filled.
+ * @nr_digests: filled.
+ * @nr_pages: pages that are part of a run.
+ * @generation: of all digests.
+ * @trusted: false: the hooks are in doubt, no digest is given.
+ */
+struct answer {
+	struct umig_run *runs;
+	u8 (*digests)[UMIG_DIGEST_SIZE];
+	u32 max_runs;
+	u32 max_digests;
+	u32 nr_runs;
+	u32 nr_digests;
+	u32 nr_pages;
+	u64 generation;
+	bool trusted;
+};
+
+static void answer_reset(struct answer *a)
+{
+	a->nr_runs = 0;
+	a->nr_digests = 0;
+	a->nr_pages = 0;
+	a->generation = umig_index_generation();
+}
+
+/* Returns false if there is no room: that page isn't part of the answer. */
+static bool answer_add(struct answer *a, u32 class, const u8 *digest)
+{
+	struct umig_run *run = a->nr_runs ? &a->runs[a->nr_runs - 1] : NULL;
+
+	if (class == UMIG_PAGE_MERGED && a->nr_digests == a->max_digests)
+		return false;
+	if (!run || run->class != class) {
+		if (a->nr_runs == a->max_runs)
+			return false;
+		run = &a->runs[a->nr_runs++];
+		*run = (struct umig_run){ .first = a->nr_pages,
+					  .class = class };
+	}
+	run->count++;
+	a->nr_pages++;
+	if (class == UMIG_PAGE_MERGED)
+		memcpy(a->digests[a->nr_digests++], digest, UMIG_DIGEST_SIZE);
+	return true;
+}
+
+/* The caller holds a reference to the folio. */
+static u32 classify_merged(const struct answer *a, struct folio *folio,
+			   u8 *digest)
+{
+	struct umig_place place = {
+		.node = umig_folio_node(folio),
+		.pfn = folio_pfn(folio),
+	};
+
+	if (!a->trusted || !place.node)
+		return UMIG_PAGE_MERGED_UNHASHED;
+	/* The entry is looked up after the mapping has been read ... */
+	smp_rmb();
+	if (umig_index_digest(&place, a->generation, digest)) {
+		/* ... and the mapping again after the entry. */
+		smp_rmb();
+		if (umig_folio_node(folio) == place.node)
+			return UMIG_PAGE_MERGED;
+	} else if (!umig_index_full()) {
+		umig_index_note(&place);
+		umig_hasher_kick();
+	}
+	return UMIG_PAGE_MERGED_UNHASHED;
+}
+
+static bool look_at_page(struct answer *a, struct page *page)
+{
+	u8 digest[UMIG_DIGEST_SIZE];
+	struct folio *folio = page_folio(page);
+	u32 class = UMIG_PAGE_PRIVATE;
+
+	if (is_zero_pfn(page_to_pfn(page)))
+		class = UMIG_PAGE_ZERO;
+	else if (folio_test_ksm(folio))
+		class = classify_merged(a, folio, digest);
+	return answer_add(a, class, digest);
+}
+
+/*
+ * What the fast way doesn't see: no page, the zero page (its entry is special),
+ * or an entry that has changed under it.
+ */
+static bool look_slowly(struct answer *a, unsigned long addr)
+{
+	struct mm_struct *mm = current->mm;
+	struct page *page;
+	bool found, room;
+
+	/* Killed while waiting: what is answered doesn't matter any more. */
+	found = !mmap_read_lock_killable(mm);
+	if (found) {
+		found = umig_get_mapped_page(mm, addr, &page);
+		mmap_read_unlock(mm);
+	}
+	if (!found)
+		return answer_add(a, UMIG_PAGE_ABSENT, NULL);
+	room = look_at_page(a, page);
+	put_page(page);
+	return room;
+}
+
+/* Returns false if the answer is full. */
+static bool look_at_some(struct answer *a, unsigned long addr, u32 nr)
+{
+	struct page *pages[GUP_PORTION];
+	bool room = true;
+	int i, got;
+
+	got = get_user_pages_fast_only(addr, nr, 0, pages);
+	for (i = 0; i < got; i++) {
+		if (room)
+			room = look_at_page(a, pages[i]);
+		put_page(pages[i]);
+	}
+	if (got <= 0)
+		room = look_slowly(a, addr);
+	return room;
+}
+
+static int look_at_all(struct answer *a, unsigned long addr, u32 nr)
+{
+	u32 left;
+
+	answer_reset(a);
+	for (left = nr; left; left = nr - a->nr_pages) {
+		if (!look_at_some(a, addr + a->nr_pages * PAGE_SIZE,
+				  min_t(u32, left, GUP_PORTION)))
+			break;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Digests are given out only if the hooks were alive before and after, and
+ * nothing made them void meanwhile.
+ */
+static int look_surely(struct answer *a, unsigned long addr, u32 nr)
+{
+	int err;
+
+	a->trusted = umig_health_check();
+	err = look_at_all(a, addr, nr);
+	if (err || !a->nr_digests)
+		return err;
+	if (umig_health_check() && a->generation == umig_index_generation())
+		return 0;
+	a->trusted = false;
+	return look_at_all(a, addr, nr);
+}
+
+static int range_check(const struct umig_range *cmd)
+{
+	u64 end;
+
+	if (cmd->flags || !cmd->nr_pages || cmd->nr_pages > UMIG_MAX_BATCH ||
+	    !cmd->nr_runs || !IS_ALIGNED(cmd->addr, PAGE_SIZE) ||
+	    check_add_overflow(cmd->addr, (u64)cmd->nr_pages << PAGE_SHIFT,
+			       &end))
+		return -EINVAL;
+	return cmd->mem_fd == -1 ? 0 : -EOPNOTSUPP;
+}
+
+static int range_answer(struct umig_ucmd *ucmd, const struct answer *a)
+{
+	struct umig_range *cmd = ucmd->cmd;
+
+	if (copy_to_user(u64_to_user_ptr(cmd->runs), a->runs,
+			 a->nr_runs * sizeof(*a->runs)) ||
+	    copy_to_user(u64_to_user_ptr(cmd->digests), a->digests,
+			 a->nr_digests * sizeof(*a->digests)))
+		return -EFAULT;
+	cmd->nr_pages = a->nr_pages;
+	cmd->nr_runs = a->nr_runs;
+	cmd->nr_digests = a->nr_digests;
+	umig_count_add(UMIG_RANGE_PAGES, a->nr_pages);
+	umig_count_add(UMIG_RANGE_MERGED, a->nr_digests);
+	return umig_ucmd_respond(ucmd);
+}
+
+/** umig_ioctl_range() - Look at a range of the caller's memory. */
+int umig_ioctl_range(struct umig_ucmd *ucmd)
+{
+	struct umig_range *cmd = ucmd->cmd;
+	struct answer a = {};
+	int err;
+
+	err = range_check(cmd);
+	if (err)
+		return err;
+	a.max_runs = min(cmd->nr_runs, cmd->nr_pages);
+	a.max_digests = min(cmd->nr_digests, cmd->nr_pages);
+	a.runs = kvcalloc(a.max_runs, sizeof(*a.runs), GFP_KERNEL);
+	a.digests = kvmalloc_array(max(a.max_digests, 1U), sizeof(*a.digests),
+				   GFP_KERNEL);
+	err = -ENOMEM;
+	if (a.runs && a.digests)
+		err = look_surely(&a, cmd->addr, cmd->nr_pages);
+	if (!err)
+		err = range_answer(ucmd, &a);
+	kvfree(a.digests);
+	kvfree(a.runs);
+	return err;
+}
