@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The program as it is typed: help, exit codes, and that manual pages and
+# completion know every command and every option that --help tells of.
+# Run from the top of the tree; $UMIG is the program.
+
+umig=${UMIG:-build/bin/umig}
+man=Documentation/man
+export PATH=$(cd "$(dirname "$umig")" && pwd):$PATH
+tests=0
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+
+# check NAME COMMAND...: one test
+check()
+{
+	local name=$1 ok=ok
+	shift
+	tests=$((tests + 1))
+	"$@" >"$tmp/out" 2>&1 || {
+		ok="not ok"
+		sed 's/^/# /' "$tmp/out"
+	}
+	echo "$ok $tests - $name"
+}
+
+skip()
+{
+	tests=$((tests + 1))
+	echo "ok $tests # SKIP $1"
+}
+
+# exits STATUS WORDS ARGS...: umig ARGS ends so and says WORDS
+exits()
+{
+	local status=$1 words=$2 got
+	shift 2
+	umig "$@" >"$tmp/said" 2>&1
+	got=$?
+	cat "$tmp/said"
+	[ "$got" -eq "$status" ] || { echo "exit status $got"; return 1; }
+	grep -qF -- "$words" "$tmp/said" || { echo "no \"$words\""; return 1; }
+}
+
+commands=$(umig --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+options()
+{
+	umig "$1" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'
+}
+
+page_knows()
+{
+	local o missing=0
+	for o in $(options "$1"); do
+		# in roff every dash of an option is written \-
+		grep -qF -- "${o//-/\\-}" "$man/umig-$1.1" && continue
+		echo "umig-$1.1 has no $o"
+		missing=1
+	done
+	[ "$(options "$1" | wc -l)" -ge 2 ] && return $missing
+}
+
+# every default that the help names stands in the page, too
+page_knows_defaults()
+{
+	local default missing=0 page
+	page=$(sed 's/\\-/-/g; s/^\.[A-Z]* //' "$man/umig-$1.1" | tr '\n' ' ')
+	while read -r default; do
+		[[ $page == *"Default: $default."* ]] && continue
+		echo "umig-$1.1 has no \"Default: $default.\""
+		missing=1
+	done < <(umig "$1" --help | tr -s ' \n' ' ' |
+		grep -o '(default: [^)]*)' | sed 's/(default: \(.*\))/\1/')
+	return $missing
+}
+
+# and the page speaks of no option that isn't there
+page_invents()
+{
+	local o extra=0
+	for o in $(sed -n '/^\.SH OPTIONS/,/^\.SH EXIT/s/^\.\(B\|BI\) \(\\-\\-[a-z\\-]*\).*/\2/p' \
+			"$man/umig-$1.1"); do
+		o=${o//\\/}
+		options "$1" | grep -qx -- "$o" && continue
+		echo "umig $1 has no $o"
+		extra=1
+	done
+	return $extra
+}
+
+page_is_clean()
+{
+	local warnings
+	warnings=$(groff -man -Tutf8 -ww "$1" 2>&1 >/dev/null)
+	echo "$warnings"
+	[ -z "$warnings" ]
+}
+
+completes()
+{
+	local want=$1 o
+	shift
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	_umig
+	for o in $want; do
+		printf '%s\n' "${COMPREPLY[@]}" | grep -qx -- "$o" && continue
+		echo "no $o in: ${COMPREPLY[*]}"
+		return 1
+	done
+}
+
+check "there are commands" [ "$(echo $commands | wc -w)" -ge 10 ]
+check "no command" exits 2 "Usage: umig COMMAND"
+check "an unknown command" exits 2 '"fly"' fly
+check "--help" exits 0 "Exit codes" --help
+check "--version" exits 0 "umig $(sed -n 's/^VERSION := //p' Makefile)" \
+	--version
+for c in $commands; do
+	check "umig $c --help" exits 0 "Usage: umig $c" "$c" --help
+	check "umig $c with an unknown option" exits 2 "--no-such" "$c" \
+		--no-such
+	check "umig-$c(1) knows its options" page_knows "$c"
+	check "umig-$c(1) invents none" page_invents "$c"
+	check "umig-$c(1) knows their defaults" page_knows_defaults "$c"
+	check "umig(1) knows it" grep -qF "umig\\-$c" "$man/umig.1"
+done
+
+if command -v groff >/dev/null; then
+	for p in "$man"/*.1; do
+		check "$(basename "$p") is clean" page_is_clean "$p"
+	done
+else
+	skip "no groff: can't see whether the pages are clean"
+fi
+
+. contrib/umig.bash-completion
+check "completion knows the commands" completes "$commands" umig ""
+for c in $commands; do
+	check "completion knows the options of $c" \
+		completes "$(options "$c")" umig "$c" "--"
+done
+check "completion of a value" completes "ring" umig run --dirty r
+
+check "a control socket that isn't there" exits 1 "$tmp/none" \
+	status --control "$tmp/none"
+check "JSON all the same" exits 1 '"status": "failed"' \
+	migrate --control "$tmp/none" --to 127.0.0.1:1 --json
+check "settle without an answer" exits 2 "--moved" settle --control x
+check "settle with both" exits 2 "--moved" settle --control x --moved --stayed
+check "a key that is none" exits 1 "is no key" index set-key /dev/null
+check "a key file that isn't there" exits 1 "$tmp/none" \
+	index set-key "$tmp/none"
+umig index gen-key >"$tmp/a" && umig index gen-key >"$tmp/b"
+check "a new key is one" grep -qxE '[0-9a-f]{64}' "$tmp/a"
+differ() { ! cmp -s "$1" "$2"; }
+check "and another each time" differ "$tmp/a" "$tmp/b"
+
+echo "1..$tests"

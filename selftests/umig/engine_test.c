@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The engine, both ends in one process over loopback TCP, with a VM without
+ * KVM: what arrives is what was there, whatever the guest writes meanwhile and
+ * whatever the page source takes back; and whoever fails, the guest runs at
+ * exactly one place.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/bitmap.h"
+#include "migrate/page_class.h"
+#include "umig/end.h"
+
+#define LOW 700
+#define HIGH 900
+#define PAGES (LOW + HIGH)
+
+struct pair {
+	struct end source;
+	struct end target;
+	struct fake_digests digests;
+	struct fake_pages pages;
+	char address[32];
+};
+
+/*
+ * The source's pages: a third zero, a third of their own, a third whose seeds
+ * are below 100 and repeat.
+ */
+static int setup(void **state)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+	uint64_t i;
+
+	end_init(&p->source, LOW, HIGH, true);
+	end_init(&p->target, LOW, HIGH, false);
+	for (i = 0; i < PAGES; i++)
+		if (i % 3)
+			fake_vm_write(&p->source.vm, i,
+				      i % 3 == 1 ? 1000 + i : 1 + i % 99);
+	p->source.vm.state = 0x1234567890ULL;
+	fake_digests_init(&p->digests, &p->source.vm);
+	fake_pages_init(&p->pages, 0);
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct pair *p = *state;
+
+	end_exit(&p->source);
+	end_exit(&p->target);
+	if (!p->digests.closed)
+		free(p->digests.merged);
+	free(p);
+	return 0;
+}
+
+static void start_target(struct pair *p)
+{
+	end_start_target(&p->target, p->address, sizeof(p->address));
+}
+
+static void start_source(struct pair *p)
+{
+	end_start_source(&p->source, p->address);
+}
+
+static void migrate(struct pair *p)
+{
+	start_target(p);
+	start_source(p);
+	assert_true(end_wait_final(&p->source));
+	assert_true(end_wait_final(&p->target));
+}
+
+/* Let the module's part be played: every page but @own has a digest. */
+static void merge_all(struct pair *p, uint64_t held)
+{
+	uint64_t i;
+
+	for (i = 0; i < PAGES; i++)
+		if (i % 3 == 2)
+			bitmap_set(p->digests.merged, i);
+	p->pages.held = held;
+	p->source.params.digests = &p->digests.ds;
+	p->target.params.pages = &p->pages.ps;
+}
+
+static void assert_moved(struct pair *p)
+{
+	assert_string_equal(p->source.last.error, "");
+	assert_int_equal(p->source.last.state, MIGRATE_COMPLETED);
+	assert_int_equal(p->target.last.state, MIGRATE_COMPLETED);
+	assert_false(p->source.vm.running);
+	assert_true(p->target.vm.running);
+	assert_int_equal(p->target.vm.starts, 1);
+	assert_int_equal(p->source.vm.starts, 0);
+	assert_int_equal(p->target.vm.state, p->source.vm.state);
+	assert_memory_equal(p->source.vm.ram, p->target.vm.ram,
+			    PAGES * UMIG_PAGE_SIZE);
+}
+
+static void assert_stayed(struct pair *p)
+{
+	assert_true(p->source.vm.running);
+	assert_false(p->target.vm.running);
+	assert_int_equal(p->target.vm.starts, 0);
+	assert_false(p->source.vm.tracking);
+}
+
+static void moves_all_memory_without_a_module(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+
+	migrate(p);
+	assert_moved(p);
+	assert_true(r->verified);
+	assert_int_equal(r->pages_zero, (PAGES + 2) / 3);
+	assert_int_equal(r->pages_plain, PAGES - (PAGES + 2) / 3);
+	assert_int_equal(r->pages_held + r->pages_duplicate, 0);
+	assert_non_null(strstr(r->warning, "no umig module"));
+	assert_true(r->bytes_tx > r->pages_plain * 4096);
+	assert_int_equal(p->target.last.bytes_rx, r->bytes_tx);
+}
+
+static void names_held_pages_instead_of_sending_them(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+	uint64_t merged;
+
+	merge_all(p, 1000);
+	merged = bitmap_count(p->digests.merged, PAGES);
+	migrate(p);
+	assert_moved(p);
+	assert_int_equal(r->pages_held, merged);
+	assert_int_equal(p->target.last.pages_held, merged);
+	assert_int_equal(r->index_offered, r->index_confirmed);
+	assert_int_equal(r->index_offered, p->pages.offered);
+	assert_true(r->index_offered < merged);	/* each content once */
+	assert_true(r->bytes_tx < (r->pages_plain + 100) * 4096);
+	assert_int_equal(p->digests.closed, 1);
+	assert_int_equal(p->pages.closed, 1);
+}
+
+static void names_twins_of_pages_that_the_peer_lacks(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+	uint64_t merged;
+
+	merge_all(p, 0);
+	merged = bitmap_count(p->digests.merged, PAGES);
+	migrate(p);
+	assert_moved(p);
+	assert_int_equal(r->index_confirmed, 0);
+	assert_int_equal(r->pages_held, 0);
+	assert_int_equal(r->pages_duplicate, merged - r->index_offered);
+	assert_int_equal(p->target.last.pages_duplicate, r->pages_duplicate);
+}
+
+static void sends_whole_what_is_refused_after_confirm(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+
+	merge_all(p, 1000);
+	p->pages.refuse_place = 7;
+	migrate(p);
+	assert_moved(p);
+	assert_true(p->pages.refused > 0);
+	assert_int_equal(r->index_refused, p->pages.refused);
+	assert_true(r->pages_held > 0);
+}
+
+static void other_keys_mean_no_offers(void **state)
+{
+	struct pair *p = *state;
+
+	merge_all(p, 1000);
+	p->pages.ps.key_id[0] ^= 1;
+	migrate(p);
+	assert_moved(p);
+	assert_int_equal(p->source.last.index_offered, 0);
+	assert_non_null(strstr(p->source.last.warning, "different index key"));
+}
+
+/* Writes that fall into a window around the harvest, ever fewer. */
+static void write_some(struct fake_vm *vm)
+{
+	unsigned int n = 400 >> vm->harvests, i;
+
+	for (i = 0; i < n; i++)
+		fake_vm_write(vm, (i * 37 + vm->harvests) % PAGES,
+			      i % 4 ? 5000 + vm->harvests * 1000 + i : 0);
+}
+
+static void follows_what_the_guest_writes(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+
+	merge_all(p, 1000);
+	p->source.params.downtime_limit_ns = 0;
+	p->source.vm.on_harvest = write_some;
+	migrate(p);
+	assert_moved(p);
+	assert_true(r->rounds >= 3);
+	assert_true(r->pages_dirtied > 0);
+	assert_true(r->pages_resent > 0);
+	assert_int_equal(r->pages_zero + r->pages_held + r->pages_duplicate +
+			 r->pages_plain, PAGES);
+}
+
+static void sends_everything_again_when_the_log_lost_pages(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.vm.overflow_once = true;
+	migrate(p);
+	assert_moved(p);
+	assert_true(p->source.last.pages_dirtied >= PAGES);
+	assert_true(p->source.last.pages_resent > 0);
+}
+
+static void write_much(struct fake_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGES; i++)
+		fake_vm_write(vm, i, 7000 + vm->harvests * 2000 + i);
+}
+
+static void gives_up_on_a_guest_that_never_converges(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.max_rounds = 3;
+	p->source.vm.on_harvest = write_much;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_int_equal(p->target.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "--downtime-limit"));
+	assert_int_equal(p->source.vm.stops, 0);
+	assert_stayed(p);
+}
+
+static void stops_a_guest_that_never_converges_if_told_to(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.max_rounds = 3;
+	p->source.params.on_timeout = MIGRATE_ON_TIMEOUT_STOP;
+	p->source.vm.on_harvest = write_much;
+	migrate(p);
+	assert_moved(p);
+	assert_int_equal(p->source.last.rounds, 4);
+}
+
+static void other_machine_is_refused_by_name(void **state)
+{
+	struct pair *p = *state;
+
+	strcpy(p->target.vm.model, "fake-2");
+	start_target(p);
+	start_source(p);
+	assert_true(end_wait_final(&p->source));
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "\"model\""));
+	assert_non_null(strstr(p->source.last.error, "fake-1"));
+	assert_non_null(strstr(p->source.last.error, "fake-2"));
+	assert_stayed(p);
+
+	/* and the destination still waits for the right one */
+	migration_free(p->source.m);
+	p->source.m = NULL;
+	strcpy(p->source.vm.model, "fake-2");
+	start_source(p);
+	assert_true(end_wait_final(&p->source));
+	assert_true(end_wait_final(&p->target));
+	assert_moved(p);
+}
+
+static void unreachable_peer_is_named(void **state)
+{
+	struct pair *p = *state;
+
+	/* a port that was free a moment ago */
+	start_target(p);
+	migration_free(p->target.m);
+	p->target.m = NULL;
+	start_source(p);
+	assert_true(end_wait_final(&p->source));
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, p->address));
+	assert_stayed(p);
+}
+
+static void broken_state_keeps_the_guest_here(void **state)
+{
+	struct pair *p = *state;
+
+	p->target.vm.fail_state_load = true;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "section \"cpu\""));
+	assert_stayed(p);
+	assert_int_equal(p->source.vm.starts, 1);
+}
+
+static void destination_that_cannot_start_gives_the_guest_back(void **state)
+{
+	struct pair *p = *state;
+
+	p->target.vm.fail_starts = 1;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_int_equal(p->target.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "disk is in use"));
+	assert_stayed(p);
+}
+
+static void guest_is_started_again_as_soon_as_it_can(void **state)
+{
+	struct pair *p = *state;
+
+	p->target.vm.fail_state_load = true;
+	p->source.vm.fail_starts = 3;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_stayed(p);
+	assert_int_equal(p->source.vm.fail_starts, 0);
+}
+
+static void guest_that_cannot_be_started_again_is_told_first(void **state)
+{
+	struct pair *p = *state;
+
+	p->target.vm.fail_state_load = true;
+	p->source.vm.fail_starts = 1000;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_false(p->source.vm.running);
+	assert_non_null(strstr(p->source.last.error, "STOPPED at the source"));
+	assert_non_null(strstr(p->source.last.error, "disk is in use"));
+	assert_non_null(strstr(p->source.last.error, "section \"cpu\""));
+}
+
+static void guest_that_cannot_be_stopped_stays(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.vm.fail_stop = true;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "a device"));
+	assert_stayed(p);
+}
+
+static struct pair *cancel_pair;
+static bool cancel_target;
+
+static void cancel_in_harvest(struct fake_vm *vm)
+{
+	if (vm->harvests == 1)
+		migration_cancel(cancel_target ? cancel_pair->target.m :
+						 cancel_pair->source.m);
+}
+
+static void cancel_at_the_source_keeps_the_guest(void **state)
+{
+	struct pair *p = *state;
+
+	cancel_pair = p;
+	cancel_target = false;
+	p->source.vm.on_harvest = cancel_in_harvest;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_CANCELLED);
+	assert_int_equal(p->target.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->target.last.error, "cancelled at the source"));
+	assert_stayed(p);
+}
+
+static void cancel_at_the_destination_keeps_the_guest(void **state)
+{
+	struct pair *p = *state;
+
+	cancel_pair = p;
+	cancel_target = true;
+	p->source.vm.on_harvest = cancel_in_harvest;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_int_equal(p->target.last.state, MIGRATE_CANCELLED);
+	assert_stayed(p);
+}
+
+static void cancel_while_listening_ends_it(void **state)
+{
+	struct pair *p = *state;
+
+	start_target(p);
+	assert_int_equal(migration_cancel(p->target.m), 0);
+	assert_true(end_wait_final(&p->target));
+	assert_int_equal(p->target.last.state, MIGRATE_CANCELLED);
+	assert_int_equal(migration_cancel(p->target.m), -EALREADY);
+	assert_int_equal(migration_settle(p->target.m, true), -EINVAL);
+}
+
+static void second_migration_after_a_cancel_succeeds(void **state)
+{
+	struct pair *p = *state;
+
+	cancel_at_the_source_keeps_the_guest(state);
+	p->source.vm.on_harvest = NULL;
+	migration_free(p->source.m);
+	p->source.m = NULL;
+	end_exit(&p->target);
+	end_init(&p->target, LOW, HIGH, false);
+	p->source.vm.starts = 0;
+	migrate(p);
+	assert_moved(p);
+}
+
+static void page_classes_are_written(void **state)
+{
+	struct pair *p = *state;
+	char path[] = "/tmp/umig-classes-XXXXXX";
+	uint8_t classes[PAGES + 1];
+	int fd = mkstemp(path);
+	unsigned int i, held = 0;
+
+	p->source.params.page_classes = path;
+	merge_all(p, 1000);
+	migrate(p);
+	assert_moved(p);
+	assert_int_equal(read(fd, classes, sizeof(classes)), PAGES);
+	for (i = 0; i < PAGES; i++) {
+		if (i % 3 == 0)
+			assert_int_equal(classes[i], PAGE_CLASS_ZERO);
+		held += classes[i] == PAGE_CLASS_HELD;
+	}
+	assert_int_equal(held, p->source.last.pages_held);
+	close(fd);
+	unlink(path);
+}
+
+#define ENGINE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(moves_all_memory_without_a_module),
+		ENGINE_TEST(names_held_pages_instead_of_sending_them),
+		ENGINE_TEST(names_twins_of_pages_that_the_peer_lacks),
+		ENGINE_TEST(sends_whole_what_is_refused_after_confirm),
+		ENGINE_TEST(other_keys_mean_no_offers),
+		ENGINE_TEST(follows_what_the_guest_writes),
+		ENGINE_TEST(sends_everything_again_when_the_log_lost_pages),
+		ENGINE_TEST(gives_up_on_a_guest_that_never_converges),
+		ENGINE_TEST(stops_a_guest_that_never_converges_if_told_to),
+		ENGINE_TEST(other_machine_is_refused_by_name),
+		ENGINE_TEST(unreachable_peer_is_named),
+		ENGINE_TEST(broken_state_keeps_the_guest_here),
+		ENGINE_TEST(destination_that_cannot_start_gives_the_guest_back),
+		ENGINE_TEST(guest_is_started_again_as_soon_as_it_can),
+		ENGINE_TEST(guest_that_cannot_be_started_again_is_told_first),
+		ENGINE_TEST(guest_that_cannot_be_stopped_stays),
+		ENGINE_TEST(cancel_at_the_source_keeps_the_guest),
+		ENGINE_TEST(cancel_at_the_destination_keeps_the_guest),
+		ENGINE_TEST(cancel_while_listening_ends_it),
+		ENGINE_TEST(second_migration_after_a_cancel_succeeds),
+		ENGINE_TEST(page_classes_are_written),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * umig listen: wait for a guest, and be its VM's process from then on.
+ */
+#include "cmd.h"
+#include "control/machine_options.h"
+#include "control/vmproc.h"
+#include "lib/log.h"
+#include "vmm/vm.h"
+
+struct listen_options {
+	struct machine_options machine;
+	const char *address;
+	bool no_module;
+	bool overcommit;
+};
+
+#define FIELD(member) .offset = offsetof(struct listen_options, member)
+
+static const struct option_spec listen_option_table[] = {
+	{
+		.name = "listen", .arg = "ADDR:PORT", .type = OPTION_STRING,
+		FIELD(address),
+		.help = "where to wait for the source, e.g. 10.0.0.2:7000 or\n"
+			"[fd00::2]:7000 (default: 127.0.0.1:7000).  The link is\n"
+			"neither authenticated nor encrypted in this version:\n"
+			"whoever reaches the port can put a guest here, whoever\n"
+			"sees the link reads the guest's memory.  Use a network\n"
+			"of your own, or a tunnel to a loopback address",
+	}, {
+		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
+		.help = "don't use the kernel module: every page that isn't\n"
+			"zero is sent",
+	}, {
+		.name = "overcommit", .type = OPTION_FLAG, FIELD(overcommit),
+		.help = "take a guest that is larger than the memory that is\n"
+			"free here",
+	},
+	{ 0 }
+};
+
+static const struct command_spec spec = {
+	.name = "listen",
+	.summary = "wait for a VM that migrates here",
+	.about =
+		"Makes a machine and waits for a guest to arrive in it.  The machine must be\n"
+		"the one that the guest left: give the options that umig run was given there;\n"
+		"a difference is refused by name.  Once the guest runs here this process is its\n"
+		"VM's, as if umig run had started it.  If the migration fails after memory has\n"
+		"begun to arrive, it ends (exit code 3) and the guest is at the source.",
+	.tables = { machine_option_table, listen_option_table },
+	.example =
+		"umig listen --name web --memory 1G --cpus 2 --disk web.img \\\n"
+		"    --control /run/web.sock --listen 10.0.0.2:7000",
+};
+
+static int start(struct vmproc *proc, const struct listen_options *o,
+		 struct err *err)
+{
+	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
+	int ret = vm_launch_incoming(proc->vm, err);
+
+	params.address = o->address;
+	params.overcommit = o->overcommit;
+	return ret ? ret : vmproc_listen(proc, &params, !o->no_module, err);
+}
+
+static int own_vm(struct vm *vm, const struct listen_options *o)
+{
+	struct err err = { 0 };
+	struct vmproc proc;
+	int code;
+
+	if (vmproc_open(&proc, vm, o->machine.control, &err))
+		return cmd_failed(&err);
+	code = start(&proc, o, &err) ? cmd_failed(&err) : (int)vmproc_run(&proc);
+	vmproc_close(&proc);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	struct listen_options o = {
+		.machine = MACHINE_OPTIONS_INIT,
+		.address = "127.0.0.1:7000",
+	};
+	struct vm_config config;
+	struct err err = { 0 };
+	struct vm *vm = NULL;
+	int code = cmd_parse(&spec, argc, argv, &o, NULL);
+
+	if (code != CMD_GO_ON)
+		goto out;
+	machine_options_config(&o.machine, &config);
+	vmproc_block_signals();
+	if (vm_create(&vm, &config, &err))
+		code = cmd_failed(&err);
+	else
+		code = own_vm(vm, &o);
+	vm_destroy(vm);
+out:
+	machine_options_free(&o.machine);
+	return code;
+}
+
+const struct cmd cmd_listen = { .spec = &spec, .run = run };

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * umig migrate: have a VM's process move its guest, and watch it.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "control/client.h"
+#include "control/follow.h"
+#include "control/limits.h"
+
+struct migrate_options {
+	struct control_options control;
+	const char *to;
+	uint64_t downtime_limit_ms;
+	uint64_t max_rounds;
+	const char *on_timeout;
+	bool no_verify;
+	bool no_module;
+	const char *page_classes;
+	uint64_t timeout_s;
+};
+
+static const char *const on_timeout_choices[] = { "abort", "stop", NULL };
+
+#define FIELD(member) .offset = offsetof(struct migrate_options, member)
+
+static const struct option_spec migrate_option_table[] = {
+	{
+		.name = "to", .arg = "ADDR:PORT", .type = OPTION_STRING,
+		FIELD(to), .required = true,
+		.help = "where umig listen waits (required)",
+	}, {
+		.name = "downtime-limit", .arg = "MS", .type = OPTION_NUMBER,
+		FIELD(downtime_limit_ms), .min = DOWNTIME_LIMIT_MIN_MS,
+		.max = DOWNTIME_LIMIT_MAX_MS,
+		.help = "stop the guest when what remains is predicted to take\n"
+			"no longer than this (default: 300)",
+	}, {
+		.name = "max-rounds", .arg = "N", .type = OPTION_NUMBER,
+		FIELD(max_rounds), .min = 1, .max = ROUNDS_MAX,
+		.help = "after so many rounds it counts as not converging\n"
+			"(default: 30)",
+	}, {
+		.name = "on-timeout", .arg = "WHAT", .type = OPTION_CHOICE,
+		FIELD(on_timeout), .choices = on_timeout_choices,
+		.help = "and then: abort: the guest stays here; stop: stop it\n"
+			"and send the rest, however long that takes\n"
+			"(default: abort)",
+	}, {
+		.name = "no-verify", .type = OPTION_FLAG, FIELD(no_verify),
+		.help = "don't compare all memory at both ends before the\n"
+			"handover",
+	}, {
+		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
+		.help = "don't use the kernel module: every page that isn't\n"
+			"zero is sent",
+	}, {
+		.name = "page-classes", .arg = "FILE", .type = OPTION_STRING,
+		FIELD(page_classes),
+		.help = "write how each page went, a byte a page: 0 not sent,\n"
+			"1 zero, 2 held, 3 duplicate, 4 plain",
+	}, {
+		.name = "timeout", .arg = "S", .type = OPTION_NUMBER,
+		FIELD(timeout_s), .min = 1, .max = TIMEOUT_MAX_S,
+		.help = "a destination that is silent for so many seconds is\n"
+			"lost (default: 30)",
+	},
+	{ 0 }
+};
+
+static const struct command_spec spec = {
+	.name = "migrate",
+	.summary = "move a VM to another host while it runs",
+	.about =
+		"Has the VM's process move its guest to where umig listen waits, and shows how\n"
+		"it goes.  Until the handover any failure leaves the guest running here.  Ctrl-C\n"
+		"cancels.  Exit codes: 0: it runs there, the process here has ended; 3: failed or\n"
+		"cancelled, it runs here; 4: the answer to the handover was lost, see umig\n"
+		"settle.",
+	.tables = { control_option_table, migrate_option_table },
+	.example = "umig migrate --control /run/web.sock --to 10.0.0.2:7000",
+};
+
+/* The VM's process may have another working directory. */
+static int absolute(const char *path, char *to, size_t room, struct err *err)
+{
+	char cwd[PATH_MAX];
+	int n;
+
+	if (*path == '/')
+		n = snprintf(to, room, "%s", path);
+	else if (getcwd(cwd, sizeof(cwd)))
+		n = snprintf(to, room, "%s/%s", cwd, path);
+	else
+		return err_set(err, -errno, "no working directory");
+	if (n < 0 || (size_t)n >= room)
+		return err_set(err, -ENAMETOOLONG, "--page-classes: too long");
+	return 0;
+}
+
+static int make_arguments(const struct migrate_options *o, json_t **out,
+			  struct err *err)
+{
+	char path[2 * PATH_MAX] = "";
+	int rc = 0;
+
+	if (o->page_classes)
+		rc = absolute(o->page_classes, path, sizeof(path), err);
+	if (rc)
+		return rc;
+	*out = json_pack(
+		"{s:o, s:I, s:I, s:I, s:s, s:b, s:b, s:s*}",
+		"uri", json_sprintf("tcp:%s", o->to),
+		"downtime-limit", (json_int_t)o->downtime_limit_ms,
+		"max-rounds", (json_int_t)o->max_rounds,
+		"timeout", (json_int_t)o->timeout_s,
+		"on-timeout", o->on_timeout,
+		"verify", !o->no_verify, "module", !o->no_module,
+		"page-classes", *path ? path : NULL);
+	return *out ? 0 : err_set(err, -EINVAL,
+				  "--to and --page-classes must be UTF-8");
+}
+
+static int run(int argc, char **argv)
+{
+	struct migrate_options o = {
+		.downtime_limit_ms = 300,
+		.max_rounds = 30,
+		.on_timeout = "abort",
+		.timeout_s = 30,
+	};
+	struct control_client *client = NULL;
+	struct err err = { 0 };
+	json_t *arguments = NULL;
+	int code = cmd_parse(&spec, argc, argv, &o, NULL);
+
+	if (code != CMD_GO_ON)
+		return code;
+	if (make_arguments(&o, &arguments, &err))
+		return cmd_usage(&spec, &err);
+	if (client_open(&client, o.control.control, &err)) {
+		json_decref(arguments);
+		return follow_failed(&err, false, o.control.json);
+	}
+	code = follow_migration(client, arguments, o.control.json);
+	client_close(client);
+	return code;
+}
+
+const struct cmd cmd_migrate = { .spec = &spec, .run = run };

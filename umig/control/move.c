@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The migrations of a VM's process: started here, watched here, and what each
+ * outcome means for the process.  See vmproc.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/protocol.h"
+#include "control/report.h"
+#include "control/vmproc.h"
+#include "lib/log.h"
+
+/* The engine knows that it has no digests; we know why, and the remedy. */
+static void add_note(const struct vmproc *p, struct migrate_report *r)
+{
+	if (p->note[0] && !r->incoming)
+		snprintf(r->warning, sizeof(r->warning), "%s", p->note);
+}
+
+bool vmproc_report(struct vmproc *p, struct migrate_report *out)
+{
+	if (p->migration)
+		migration_query(p->migration, out);
+	else if (p->reported)
+		*out = p->report;
+	else
+		return false;
+	add_note(p, out);
+	return true;
+}
+
+int vmproc_handing_over(struct vmproc *p, struct err *err)
+{
+	struct migrate_report r;
+
+	if (!p->migration)
+		return 0;
+	migration_query(p->migration, &r);
+	switch (r.state) {
+	case MIGRATE_HANDOVER:
+		return err_set(err, -EBUSY,
+			       "the guest is being handed over to the destination; ask again when that has ended");
+	case MIGRATE_HANDOVER_UNKNOWN:
+		return err_set(err, -EBUSY,
+			       "the guest may be running at the destination: look there; if it does, umig settle --moved; if not, end umig listen there first, then umig settle --stayed");
+	case MIGRATE_COMPLETED:
+		return err_set(err, -EBUSY,
+			       "the guest runs at the destination");
+	default:
+		return 0;
+	}
+}
+
+static void log_state(struct vmproc *p, const struct migrate_report *r)
+{
+	const char *way = r->incoming ? "incoming migration" : "migration";
+
+	switch (r->state) {
+	case MIGRATE_FAILED:
+	case MIGRATE_CANCELLED:
+		log_msg(r->incoming ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+			"%s: %s %s: %s", vm_name(p->vm), way,
+			migrate_state_name(r->state), r->error);
+		break;
+	case MIGRATE_HANDOVER_UNKNOWN:
+		log_error("%s: %s; the guest stays stopped here until it is settled: look at the destination; if it runs there, umig settle --moved; if not, end umig listen there first, then umig settle --stayed",
+			  vm_name(p->vm), r->error);
+		break;
+	default:
+		log_info("%s: %s: %s", vm_name(p->vm), way,
+			 migrate_state_name(r->state));
+	}
+}
+
+/* The migration is over and freed: what now? */
+static void move_ended(struct vmproc *p, enum migrate_state state)
+{
+	bool was_incoming = p->incoming;
+
+	p->incoming = false;
+	if (state == MIGRATE_COMPLETED && !was_incoming) {
+		p->ending = true;
+		p->exit_code = EXIT_CODE_OK;
+	}
+	if (state != MIGRATE_COMPLETED && was_incoming && !p->ending) {
+		p->ending = true;
+		p->exit_code = EXIT_CODE_MIGRATION;
+	}
+	if (p->ending)
+		loop_stop(&p->loop);
+	else
+		/* A guest that ended during its handover could not be heard. */
+		vmproc_look_at_vm(p);
+}
+
+static void tell(struct vmproc *p, struct migrate_report told)
+{
+	add_note(p, &told);
+	control_server_event(p->server, "MIGRATION",
+			     report_to_json(&told, false));
+}
+
+static void take_report(struct vmproc *p, const struct migrate_report *r)
+{
+	p->report = *r;
+	p->reported = true;
+	log_state(p, r);
+	if (migrate_state_final(r->state)) {
+		migration_free(p->migration);
+		p->migration = NULL;
+	} else if (r->state == MIGRATE_HANDOVER_UNKNOWN) {
+		p->ending = false;
+	}
+	tell(p, *r);
+	if (migrate_state_final(r->state))
+		move_ended(p, r->state);
+}
+
+void vmproc_engine_ready(void *arg, uint32_t events)
+{
+	struct migrate_report r;
+	struct vmproc *p = arg;
+
+	(void)events;
+	while (mailbox_take(&p->mailbox, &r))
+		take_report(p, &r);
+}
+
+int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
+		   bool use_module, struct err *err)
+{
+	struct migrate_params own = *params;
+	struct err why = { 0 };
+	struct migrate_report r;
+	int ret;
+
+	if (p->migration)
+		return err_set(err, -EBUSY, p->incoming ?
+			       "the guest has not arrived yet" :
+			       "a migration is under way already");
+	p->note[0] = '\0';
+	if (use_module && digest_source_module_open(&own.digests, &why)) {
+		own.digests = NULL;
+		snprintf(p->note, sizeof(p->note),
+			 "every page that isn't zero is sent: %s",
+			 err_text(&why));
+		log_warn("%s: %s", vm_name(p->vm), p->note);
+	}
+	ret = migration_start_source(&p->migration, &vm_ops_kvm, p->vm, &own,
+				     mailbox_put, &p->mailbox, err);
+	if (ret && own.digests)
+		own.digests->close(own.digests);
+	if (ret)
+		return ret;
+	/* From here on the engine tells each change; this is the first. */
+	migration_query(p->migration, &r);
+	log_info("%s: migrating to %s", vm_name(p->vm), own.address);
+	r.state = MIGRATE_SETUP;
+	tell(p, r);
+	return 0;
+}
+
+/*
+ * By its spelling: a loopback address written in another way earns a warning
+ * too many, and no other address one too few.
+ */
+static bool is_loopback(const char *address)
+{
+	return !strncmp(address, "127.", 4) ||
+	       !strncmp(address, "localhost:", 10) ||
+	       !strncmp(address, "[::1]:", 6);
+}
+
+static void log_listening(struct vmproc *p, const char *address)
+{
+	const char *port = strrchr(address, ':');
+
+	/* with port 0 the kernel has chosen one */
+	log_info("%s: waiting for a guest at %.*s:%d", vm_name(p->vm),
+		 (int)(port - address), address, migration_port(p->migration));
+	if (!is_loopback(address))
+		log_warn("%s: the link is neither authenticated nor encrypted in this version: whoever reaches %s can put a guest here, whoever sees the link reads its memory",
+			 vm_name(p->vm), address);
+}
+
+int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
+		  bool use_module, struct err *err)
+{
+	struct migrate_params own = *params;
+	struct err why = { 0 };
+	int ret;
+
+	if (use_module && page_source_module_open(&own.pages, &why)) {
+		own.pages = NULL;
+		log_warn("%s: nothing that this host holds can be used, every page that isn't zero will be sent: %s",
+			 vm_name(p->vm), err_text(&why));
+	}
+	ret = migration_start_target(&p->migration, &vm_ops_kvm, p->vm, &own,
+				     mailbox_put, &p->mailbox, err);
+	if (ret && own.pages)
+		own.pages->close(own.pages);
+	if (ret)
+		return ret;
+	p->incoming = true;
+	log_listening(p, params->address);
+	return 0;
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dirty tracking by KVM's dirty rings: one for each vCPU, shared with KVM.
+ *
+ * DOC: Theory of operation
+ *
+ *          ┌ reset (KVM)  ┌ fetch (here)     ┌ dirty (KVM)
+ *   ───────┴──────────────┴──────────────────┴─────────▶
+ *   free   │ flags RESET  │ flags DIRTY      │ free
+ *
+ * KVM pushes entries at "dirty".  We read them at "fetch" and set RESET;
+ * KVM_RESET_DIRTY_RINGS write-protects those pages again and frees the
+ * entries.  Flags are read with acquire and written with release order, so
+ * that the entry's content belongs to them.
+ *
+ * KVM leaves KVM_RUN (KVM_EXIT_DIRTY_RING_FULL) with 64 entries to spare.  A
+ * KVM that emulates instructions in batches can push more than that before it
+ * looks: entries are then overwritten, KVM counts more entries than there are
+ * flags set, and "dirty" is an unknown distance ahead of "fetch".  That shows
+ * as a ring in which every entry is dirty, or as a full ring with nothing to
+ * read.  It is reported as -EOVERFLOW, and the position is found again:
+ *
+ * - something dirty ahead of fetch: all entries before it are KVM's ghosts:
+ *   they are given back;
+ * - nothing dirty and the vCPU is stuck: one ghost is given back at a time,
+ *   until the vCPU runs and pushes an entry that shows where KVM is.
+ */
+#include "mem/dirty.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "lib/kvm.h"
+
+static size_t ring_bytes(const struct dirty *d)
+{
+	return (size_t)d->entries * sizeof(struct kvm_dirty_gfn);
+}
+
+static int ring_init(struct dirty *d, struct err *err)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING_ACQ_REL };
+	int max = kvm_has(d->vm_fd, cap.cap);
+	int ret;
+
+	if (!max) {
+		cap.cap = KVM_CAP_DIRTY_LOG_RING;
+		max = kvm_has(d->vm_fd, cap.cap);
+	}
+	if (!max)
+		return err_set(err, -EOPNOTSUPP,
+			       "this host's KVM has no dirty ring: use the bitmap");
+	if (ring_bytes(d) > (size_t)max)
+		return err_set(err, -EINVAL,
+			       "a dirty ring of %u entries is larger than this host's KVM allows (%zu)",
+			       d->entries, max / sizeof(struct kvm_dirty_gfn));
+	cap.args[0] = ring_bytes(d);
+	ret = kvm_ioctl(d->vm_fd, KVM_ENABLE_CAP, &cap);
+	if (ret)
+		return err_set(err, ret,
+			       "KVM refuses a dirty ring of %u entries: %s",
+			       d->entries, strerror(-ret));
+	return 0;
+}
+
+static int ring_attach(struct dirty *d, unsigned int vcpu, struct err *err)
+{
+	void *at = mmap(NULL, ring_bytes(d), PROT_READ | PROT_WRITE,
+			MAP_SHARED, d->vcpu_fd[vcpu],
+			KVM_DIRTY_LOG_PAGE_OFFSET * UMIG_PAGE_SIZE);
+
+	if (at == MAP_FAILED)
+		return err_set(err, -errno, "vCPU %u's dirty ring: mmap: %s",
+			       vcpu, strerror(errno));
+	d->ring[vcpu] = (struct dirty_ring){ .gfn = at };
+	return 0;
+}
+
+static struct kvm_dirty_gfn *entry(struct dirty *d, struct dirty_ring *r,
+				   uint32_t position)
+{
+	return &r->gfn[position & (d->entries - 1)];
+}
+
+static bool is_dirty(const struct kvm_dirty_gfn *e)
+{
+	return __atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) &
+	       KVM_DIRTY_GFN_F_DIRTY;
+}
+
+static void give_back(struct kvm_dirty_gfn *e)
+{
+	__atomic_store_n(&e->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+}
+
+/* Entries up to the first dirty one are ghosts, if there is a dirty one. */
+static void find_position(struct dirty *d, struct dirty_ring *r)
+{
+	uint32_t ghosts = 0;
+
+	while (ghosts < d->entries && !is_dirty(entry(d, r, r->fetch + ghosts)))
+		ghosts++;
+	if (ghosts == d->entries)
+		return;
+	for (; ghosts; ghosts--)
+		give_back(entry(d, r, r->fetch++));
+	r->lost = false;
+}
+
+/* Take one ring's entries; how many. */
+static uint32_t ring_take(struct dirty *d, struct dirty_ring *r)
+{
+	struct kvm_dirty_gfn *e;
+	uint32_t n;
+
+	if (r->lost)
+		find_position(d, r);
+	for (n = 0; n < d->entries; n++) {
+		e = entry(d, r, r->fetch);
+		if (!is_dirty(e))
+			break;
+		if (e->slot < d->slots->nr &&
+		    e->offset < d->slots->slot[e->slot].pages)
+			dirty_pend(d, e->slot, e->offset, 1);
+		give_back(e);
+		r->fetch++;
+	}
+	if (n == d->entries) {
+		r->lost = true;
+		d->count.ring_overflows++;
+	}
+	r->taken += n;
+	d->count.ring_harvested += n;
+	return n;
+}
+
+static int reset_rings(struct dirty *d)
+{
+	int ret = kvm_ioctl_value(d->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
+
+	d->count.ring_resets++;
+	return ret < 0 ? ret : 0;
+}
+
+static int ring_collect(struct dirty *d)
+{
+	uint64_t overflows = d->count.ring_overflows;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < d->nr_vcpus; i++)
+		ring_take(d, &d->ring[i]);
+	ret = reset_rings(d);
+	if (ret)
+		return ret;
+	return d->count.ring_overflows == overflows ? 0 : -EOVERFLOW;
+}
+
+static int ring_reset(struct dirty *d)
+{
+	int ret = ring_collect(d);
+
+	return ret == -EOVERFLOW ? 0 : ret;
+}
+
+/*
+ * A full ring has entries, for us now or for a collect that was faster: if
+ * none has been taken since this vCPU's last such exit, those that KVM counts
+ * are ghosts.
+ */
+static int ring_full(struct dirty *d, unsigned int vcpu)
+{
+	struct dirty_ring *r = &d->ring[vcpu];
+	int ret = ring_collect(d);
+	uint64_t taken = r->taken;
+
+	r->taken = 0;
+	if (ret || taken)
+		return ret;
+	if (!r->lost) {
+		r->lost = true;
+		d->count.ring_overflows++;
+		ret = -EOVERFLOW;
+	}
+	give_back(entry(d, r, r->fetch++));
+	reset_rings(d);
+	return ret;
+}
+
+static void ring_exit(struct dirty *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->nr_vcpus; i++)
+		munmap(d->ring[i].gfn, ring_bytes(d));
+}
+
+const struct dirty_ops dirty_ring_ops = {
+	.name = "ring",
+	.init = ring_init,
+	.attach = ring_attach,
+	.reset = ring_reset,
+	.collect = ring_collect,
+	.full = ring_full,
+	.exit = ring_exit,
+};

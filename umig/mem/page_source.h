@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where the destination of a migration finds pages that it needn't be sent:
+ * the kernel module's index; later retained images, other VMs' pages, disk
+ * images.
+ */
+#ifndef UMIG_MEM_PAGE_SOURCE_H
+#define UMIG_MEM_PAGE_SOURCE_H
+
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "mem/digest_source.h"
+
+/** struct place_item - One page to place: in: @lease, @hva; out: @result. */
+struct place_item {
+	uint64_t lease;
+	void *hva;
+	int result;	/* 0, or -errno: the page must be sent plain */
+};
+
+/**
+ * struct page_source - One holder of pages.
+ * @name: for messages and the report.
+ * @key_id: as in &struct digest_source.
+ * @offer: which of @nr digests are held.  @leases[i] is 0 (not held) or a
+ *	promise that place() will find that content until it is released.
+ *	@nr is at most 512.
+ * @place: make the page at each item's hva have the leased content.  May
+ *	refuse any item after all.  @nr is at most 512.
+ * @release_all: give every lease back.
+ * @close: frees it, and releases.
+ */
+struct page_source {
+	const char *name;
+	uint8_t key_id[16];
+	int (*offer)(struct page_source *ps, const digest_t *digests,
+		     unsigned int nr, uint64_t *leases);
+	int (*place)(struct page_source *ps, struct place_item *items,
+		     unsigned int nr);
+	void (*release_all)(struct page_source *ps);
+	void (*close)(struct page_source *ps);
+};
+
+/** page_source_module_open() - As digest_source_module_open(). */
+int page_source_module_open(struct page_source **out, struct err *err);
+
+#endif

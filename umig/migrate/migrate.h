@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine's front door: start a migration out of, or into, a VM; watch it;
+ * cancel it; settle it.  Several may exist in one process.  Every function may
+ * be called from any thread but the engine's own.
+ */
+#ifndef UMIG_MIGRATE_MIGRATE_H
+#define UMIG_MIGRATE_MIGRATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "mem/digest_source.h"
+#include "mem/page_source.h"
+#include "migrate/state.h"
+#include "migrate/vm_ops.h"
+
+/**
+ * struct migrate_report - What is known of a migration, at any time.
+ * @state: where it stands.
+ * @error: why it failed, was cancelled, or is unknown; else empty.
+ * @warning: something that the user should know, e.g. why no page is taken
+ *	from what the destination holds; else empty.
+ * @incoming: this is the destination's view.
+ * @verified: both ends digested all memory and the digests were equal.
+ * @total_ns: from the command to the destination's word that the guest runs.
+ * @setup_ns: of it, until the first page could be sent.
+ * @downtime_ns: the guest stood still this long, @verify_ns taken off.
+ * @verify_ns: of the standstill, comparing memory.
+ * @rounds: rounds begun, the final one included.
+ * @dirty_source: "ring" or "bitmap"; empty before tracking began.
+ * @pages_total: RAM of the VM.
+ * @pages_zero: pages by how their final content went: known to be zero,
+ * @pages_held: by a digest that the destination holds,
+ * @pages_duplicate: by naming an earlier page of the same content,
+ * @pages_plain: whole.
+ * @pages_resent: times a page was sent again because the guest wrote it.
+ * @pages_dirtied: pages that harvests reported, all rounds together.
+ * @pages_remaining: still to send in this round, about.
+ * @bytes_tx: written to the connection.
+ * @bytes_rx: read from it.
+ * @bytes_plain_equivalent: what plain pre-copy would have written for the same
+ *	sends: 4096 + 8 bytes for each page that isn't zero, 9 for each that
+ *	is (QEMU's encoding), and the machine state.
+ * @index_offered: unique digests that the destination was asked for.
+ * @index_confirmed: of these, held.
+ * @index_refused: pages that the destination could not place after all.
+ * @index_cancelled: pages whose offer was pending when they were written.
+ * @index_hashed: at the start, source: merged pages with a digest,
+ * @index_merged: and all merged pages, host-wide: the index's coverage.
+ */
+struct migrate_report {
+	enum migrate_state state;
+	char error[ERR_TEXT_MAX];
+	char warning[ERR_TEXT_MAX];
+	bool incoming;
+	bool verified;
+	uint64_t total_ns;
+	uint64_t setup_ns;
+	uint64_t downtime_ns;
+	uint64_t verify_ns;
+	uint64_t rounds;
+	char dirty_source[8];
+	uint64_t pages_total;
+	uint64_t pages_zero;
+	uint64_t pages_held;
+	uint64_t pages_duplicate;
+	uint64_t pages_plain;
+	uint64_t pages_resent;
+	uint64_t pages_dirtied;
+	uint64_t pages_remaining;
+	uint64_t bytes_tx;
+	uint64_t bytes_rx;
+	uint64_t bytes_plain_equivalent;
+	uint64_t index_offered;
+	uint64_t index_confirmed;
+	uint64_t index_refused;
+	uint64_t index_cancelled;
+	uint64_t index_hashed;
+	uint64_t index_merged;
+};
+
+/**
+ * typedef migrate_event_fn - Told of every change of state.
+ *
+ * Called on the engine's thread; it must not call back into the migration but
+ * for migration_query().  A final state is the last event.
+ */
+typedef void migrate_event_fn(void *arg, const struct migrate_report *report);
+
+/**
+ * enum migrate_on_timeout - What to do when pre-copy doesn't converge.
+ * @MIGRATE_ON_TIMEOUT_ABORT: fail; the guest stays.
+ * @MIGRATE_ON_TIMEOUT_STOP: stop the guest and send the rest, however long it
+ *	takes.
+ */
+enum migrate_on_timeout {
+	MIGRATE_ON_TIMEOUT_ABORT = 1,
+	MIGRATE_ON_TIMEOUT_STOP = 2,
+};
+
+/**
+ * struct migrate_params - How to migrate.
+ * @address: numeric "HOST:PORT" or "[V6]:PORT".
+ * @downtime_limit_ns: stop the guest when what remains is predicted to take no
+ *	longer.
+ * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
+ * @on_timeout: and what then.
+ * @verify: source: compare all memory at both ends before GO.
+ * @overcommit: destination: take a VM larger than the memory that is free.
+ * @page_classes: path of a file to write how each page's final content went,
+ *	a byte a page in dense order (&enum page_class), or NULL.
+ * @peer_timeout_ns: a peer that is silent this long is lost.
+ * @digests: the source's digests, or NULL: everything that isn't zero is sent.
+ *	The migration closes it.
+ * @pages: the destination's held pages, or NULL.  The migration closes it.
+ */
+struct migrate_params {
+	const char *address;
+	uint64_t downtime_limit_ns;
+	unsigned int max_rounds;
+	enum migrate_on_timeout on_timeout;
+	bool verify;
+	bool overcommit;
+	const char *page_classes;
+	uint64_t peer_timeout_ns;
+	struct digest_source *digests;
+	struct page_source *pages;
+};
+
+/** MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, 30 s. */
+extern const struct migrate_params MIGRATE_PARAMS_DEFAULT;
+
+struct migration;
+
+/**
+ * migration_start_source() - Begin to move a VM away.
+ *
+ * Returns once the engine's thread runs; everything else is told by events.
+ * @params is copied.  On failure nothing was started, and nothing closed.
+ */
+int migration_start_source(struct migration **out, const struct vm_ops *ops,
+			   void *vm, const struct migrate_params *params,
+			   migrate_event_fn *event, void *arg,
+			   struct err *err);
+
+/**
+ * migration_start_target() - Wait at @params->address for a VM.
+ *
+ * Listens when it returns.  Peers that don't get past the hello are logged and
+ * dropped and it goes on waiting; once memory has begun to arrive, a failure
+ * is final, since @vm is not fresh any more.
+ */
+int migration_start_target(struct migration **out, const struct vm_ops *ops,
+			   void *vm, const struct migrate_params *params,
+			   migrate_event_fn *event, void *arg,
+			   struct err *err);
+
+/** migration_port() - Destination: the port that it listens at. */
+int migration_port(const struct migration *m);
+
+/** migration_query() - A snapshot. */
+void migration_query(struct migration *m, struct migrate_report *out);
+
+/**
+ * migration_cancel() - Ask it to end with the guest at the source.
+ *
+ * Return: 0, -EBUSY from HANDOVER on, -EALREADY when it has ended.
+ */
+int migration_cancel(struct migration *m);
+
+/**
+ * migration_settle() - Say what became of the guest in HANDOVER_UNKNOWN.
+ * @moved: it runs at the destination: this end is COMPLETED.  Else it doesn't
+ *	and never will there: the guest is started again here.
+ *
+ * Return: 0, or -EINVAL in any other state.
+ */
+int migration_settle(struct migration *m, bool moved);
+
+/** migration_free() - Cancel if need be, wait for the thread, free. */
+void migration_free(struct migration *m);
+
+#endif

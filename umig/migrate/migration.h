@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A migration as the engine's files share it.  The engine's thread owns it;
+ * what other threads may touch is under @lock.
+ */
+#ifndef UMIG_MIGRATE_MIGRATION_H
+#define UMIG_MIGRATE_MIGRATION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migrate/migrate.h"
+#include "transport/channel.h"
+#include "wire/hello.h"
+
+/**
+ * enum migrate_settled - What became of the guest after HANDOVER_UNKNOWN.
+ * @MIGRATE_SETTLED_NOT: nobody has said yet.
+ * @MIGRATE_SETTLED_MOVED: migration_settle() said so,
+ * @MIGRATE_SETTLED_STAYED: or so.
+ * @MIGRATE_SETTLED_ABANDONED: the process ends: the guest stays stopped.
+ */
+enum migrate_settled {
+	MIGRATE_SETTLED_NOT = 0,
+	MIGRATE_SETTLED_MOVED = 1,
+	MIGRATE_SETTLED_STAYED = 2,
+	MIGRATE_SETTLED_ABANDONED = 3,
+};
+
+struct migration {
+	/* constant while the thread runs */
+	const struct vm_ops *ops;
+	void *vm;
+	struct migrate_params params;
+	char *address;
+	char *page_classes;
+	migrate_event_fn *event;
+	void *event_arg;
+	bool incoming;
+	int cancel_fd;		/* readable once cancel was asked for */
+	int port;		/* destination: that it listens at */
+	uint64_t begun_ns;
+	pthread_t thread;
+
+	/* the engine's thread only, once it runs */
+	int listen_fd;		/* destination */
+	uint64_t ended_ns;	/* 0: not yet */
+	const struct memslots *ms;
+	struct channel *ch;
+	struct err err;
+	bool abandoned;		/* the process ends in HANDOVER_UNKNOWN */
+	struct migrate_report live;	/* all but the state */
+
+	/* under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t settled_cond;
+	enum migrate_settled settled;
+	struct migrate_report report;	/* what others see */
+};
+
+/**
+ * migration_enter() - Go to another state, publish, tell.
+ *
+ * Return: 0, or -ECANCELED: somebody cancelled first, nothing changed.  Never
+ * fails for a final state.
+ */
+int migration_enter(struct migration *m, enum migrate_state to);
+
+/** migration_publish() - Let others see @m->live. */
+void migration_publish(struct migration *m);
+
+/** migration_warn() - Set the report's warning, unless there is one. */
+void migration_warn(struct migration *m, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * migration_recv() - The next frame, with the peer's last words understood.
+ *
+ * ERROR and CANCEL become errors here; @wait as in channel_recv().
+ *
+ * Return: 0; -EAGAIN; -EREMOTEIO: the peer gave up, its text in @m->err;
+ * -ECANCELED: cancelled at this end; or what the channel said.
+ */
+int migration_recv(struct migration *m, struct frame_in *in, bool wait);
+
+/** migration_lost() - Word an error of the channel for the user. */
+int migration_lost(struct migration *m, int rc);
+
+/** migration_unexpected() - Word a frame that has no place here: -EPROTO. */
+int migration_unexpected(struct migration *m, const struct frame_in *in,
+			 const char *expected);
+
+/** migration_goodbye() - Best effort: tell the peer why this end gives up. */
+void migration_goodbye(struct migration *m, int rc);
+
+/** migration_hello() - Fill and send our HELLO. */
+int migration_hello(struct migration *m, const struct machine *machine,
+		    uint32_t flags, const uint8_t *key_id);
+
+/* The two threads' bodies.  They leave the final state entered. */
+void migrate_source(struct migration *m);
+void migrate_target(struct migration *m);
+
+#endif

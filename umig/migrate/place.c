@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Placing pages at the destination: see place.h.
+ */
+#include "migrate/place.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/bitmap.h"
+#include "migrate/page_class.h"
+#include "wire/pages.h"
+
+/* More offers than a source makes: see OFFERS_PER_PAGE in sender.c. */
+#define OFFERS_PER_PAGE 4
+
+int placer_init(struct placer *p, const struct memslots *ms,
+		struct page_source *pages)
+{
+	*p = (struct placer){
+		.ms = ms,
+		.pages = pages,
+		.offers_limit = ms->pages * OFFERS_PER_PAGE,
+		.class = calloc(ms->pages, 1),
+		.count = { [PAGE_CLASS_NONE] = ms->pages },
+	};
+	if (p->class && !received_init(&p->received, ms->pages))
+		return 0;
+	placer_exit(p);
+	return -ENOMEM;
+}
+
+void placer_exit(struct placer *p)
+{
+	received_exit(&p->received);
+	free(p->lease);
+	free(p->class);
+	free(p->refused);
+	*p = (struct placer){ 0 };
+}
+
+static int grow_leases(struct placer *p, uint32_t count)
+{
+	uint64_t cap = p->cap_offers ? p->cap_offers : 1024;
+	uint64_t *lease;
+
+	while (cap - p->nr_offers < count)
+		cap *= 2;
+	if (cap == p->cap_offers)
+		return 0;
+	lease = realloc(p->lease, cap * sizeof(*lease));
+	if (!lease)
+		return -ENOMEM;
+	p->lease = lease;
+	p->cap_offers = cap;
+	return 0;
+}
+
+int placer_offer(struct placer *p, const struct offer_msg *msg,
+		 uint8_t *bitmap, struct err *err)
+{
+	digest_t digests[WIRE_BATCH_PAGES];
+	uint64_t *lease;
+	uint32_t i;
+
+	if (msg->first != p->nr_offers ||
+	    p->nr_offers + (uint64_t)msg->count > p->offers_limit)
+		return err_set(err, -EPROTO,
+			       "the source offered digests %u to %u where %u was due, of at most %llu",
+			       msg->first, msg->first + msg->count - 1,
+			       p->nr_offers,
+			       (unsigned long long)p->offers_limit);
+	if (grow_leases(p, msg->count))
+		return err_set(err, -ENOMEM, "out of memory for leases");
+	lease = p->lease + p->nr_offers;
+	memset(lease, 0, msg->count * sizeof(*lease));
+	memcpy(digests, msg->array, msg->count * sizeof(*digests));
+	if (p->pages && p->pages->offer(p->pages, digests, msg->count, lease))
+		memset(lease, 0, msg->count * sizeof(*lease));
+	p->nr_offers += msg->count;
+	memset(bitmap, 0, WIRE_BATCH_PAGES / 8);
+	for (i = 0; i < msg->count; i++)
+		if (lease[i])
+			bitmap[i / 8] |= 1 << (i % 8);
+	return 0;
+}
+
+static void set_class(struct placer *p, uint64_t index, enum page_class class)
+{
+	p->count[p->class[index]]--;
+	p->count[class]++;
+	p->class[index] = class;
+}
+
+static int refuse(struct placer *p, uint64_t gfn, uint64_t index,
+		  uint32_t round)
+{
+	if (p->nr_refused == p->cap_refused) {
+		uint32_t cap = p->cap_refused ? p->cap_refused * 2 : 512;
+		uint64_t *refused = realloc(p->refused,
+					    cap * sizeof(*refused));
+
+		if (!refused)
+			return -ENOMEM;
+		p->refused = refused;
+		p->cap_refused = cap;
+	}
+	p->refused[p->nr_refused++] = gfn;
+	received_refused(&p->received, index, round);
+	set_class(p, index, PAGE_CLASS_NONE);
+	return 0;
+}
+
+static void placed(struct placer *p, uint64_t index, uint32_t round,
+		   enum page_class class)
+{
+	received_placed(&p->received, index, round);
+	set_class(p, index, class);
+	if (class != PAGE_CLASS_ZERO)
+		bitmap_set(p->received.touched, index);
+}
+
+/* Pages that were never touched are zero already, and stay unpopulated. */
+static int place_zero(struct placer *p, const struct pages_run *run,
+		      uint64_t index, uint32_t round)
+{
+	uint8_t *hva = memslots_hva(p->ms, run->gfn);
+	uint32_t i;
+
+	for (i = 0; i < run->pages; i++, index++, hva += UMIG_PAGE_SIZE) {
+		if (!received_accepts(&p->received, index, round))
+			continue;
+		if (bitmap_test(p->received.touched, index))
+			memset(hva, 0, UMIG_PAGE_SIZE);
+		placed(p, index, round, PAGE_CLASS_ZERO);
+	}
+	return 0;
+}
+
+static int place_plain(struct placer *p, const struct pages_run *run,
+		       uint64_t index, uint32_t round)
+{
+	uint8_t *hva = memslots_hva(p->ms, run->gfn);
+	uint32_t i;
+
+	for (i = 0; i < run->pages; i++, index++) {
+		if (!received_accepts(&p->received, index, round))
+			continue;
+		memcpy(hva + i * UMIG_PAGE_SIZE,
+		       run->payload + i * UMIG_PAGE_SIZE, UMIG_PAGE_SIZE);
+		placed(p, index, round, PAGE_CLASS_PLAIN);
+	}
+	return 0;
+}
+
+static int place_duplicate(struct placer *p, const struct pages_run *run,
+			   uint64_t index, uint32_t round)
+{
+	uint8_t *hva = memslots_hva(p->ms, run->gfn);
+	uint32_t i;
+
+	for (i = 0; i < run->pages; i++, index++) {
+		struct wire_duplicate dup;
+		uint64_t gfn;
+
+		memcpy(&dup, run->payload + i * sizeof(dup), sizeof(dup));
+		gfn = le64toh(dup.gfn);
+		if (dup.reserved || !memslots_has_run(p->ms, gfn, 1))
+			return -EPROTO;
+		if (!received_accepts(&p->received, index, round))
+			continue;
+		if (!received_has(&p->received, memslots_index(p->ms, gfn),
+				  le32toh(dup.round))) {
+			if (refuse(p, run->gfn + i, index, round))
+				return -ENOMEM;
+			continue;
+		}
+		memmove(hva + i * UMIG_PAGE_SIZE, memslots_hva(p->ms, gfn),
+			UMIG_PAGE_SIZE);
+		placed(p, index, round, PAGE_CLASS_DUPLICATE);
+	}
+	return 0;
+}
+
+/** struct held_batch - Pages of a HELD run that are news, to be filled. */
+struct held_batch {
+	struct place_item items[WIRE_BATCH_PAGES];
+	uint32_t at[WIRE_BATCH_PAGES];	/* within the run */
+	uint32_t nr;
+};
+
+static int collect_held(struct placer *p, const struct pages_run *run,
+			uint64_t index, uint32_t round,
+			struct held_batch *batch)
+{
+	uint8_t *hva = memslots_hva(p->ms, run->gfn);
+	uint32_t i, number;
+
+	batch->nr = 0;
+	for (i = 0; i < run->pages; i++) {
+		memcpy(&number, run->payload + i * sizeof(number),
+		       sizeof(number));
+		number = le32toh(number);
+		if (number >= p->nr_offers || !p->lease[number])
+			return -EPROTO;
+		if (!received_accepts(&p->received, index + i, round))
+			continue;
+		batch->items[batch->nr] = (struct place_item){
+			.lease = p->lease[number],
+			.hva = hva + i * UMIG_PAGE_SIZE,
+		};
+		batch->at[batch->nr++] = i;
+	}
+	return 0;
+}
+
+/* Fill what can be filled; what can't is refused. */
+static int place_held(struct placer *p, const struct pages_run *run,
+		      uint64_t index, uint32_t round)
+{
+	struct held_batch batch;
+	uint32_t i;
+	int failed, rc = collect_held(p, run, index, round, &batch);
+
+	if (rc || !batch.nr)
+		return rc;
+	failed = p->pages->place(p->pages, batch.items, batch.nr);
+	for (i = 0; i < batch.nr && !rc; i++) {
+		uint32_t at = batch.at[i];
+
+		/* a fill that failed half way has touched the page */
+		bitmap_set(p->received.touched, index + at);
+		if (!failed && !batch.items[i].result)
+			placed(p, index + at, round, PAGE_CLASS_HELD);
+		else
+			rc = refuse(p, run->gfn + at, index + at, round);
+	}
+	return rc;
+}
+
+static int place_run(struct placer *p, const struct pages_run *run,
+		     uint32_t round)
+{
+	uint64_t index;
+
+	if (!memslots_has_run(p->ms, run->gfn, run->pages))
+		return -EPROTO;
+	index = memslots_index(p->ms, run->gfn);
+	switch (run->class) {
+	case WIRE_RUN_ZERO:
+		return place_zero(p, run, index, round);
+	case WIRE_RUN_HELD:
+		return place_held(p, run, index, round);
+	case WIRE_RUN_DUPLICATE:
+		return place_duplicate(p, run, index, round);
+	case WIRE_RUN_PLAIN:
+		return place_plain(p, run, index, round);
+	}
+	return -EPROTO;
+}
+
+int placer_pages(struct placer *p, const void *data, size_t bytes,
+		 struct err *err)
+{
+	struct pages_reader reader;
+	struct pages_run run;
+	uint64_t pages = 0;
+	int rc = pages_reader_init(&reader, data, bytes);
+
+	p->nr_refused = 0;
+	p->refused_round = reader.round;
+	while (!rc) {
+		rc = pages_reader_next(&reader, &run);
+		if (rc <= 0)
+			break;
+		/* one frame has no use for more pages than there are */
+		pages += run.pages;
+		rc = pages > p->ms->pages ? -EPROTO :
+					    place_run(p, &run, reader.round);
+		if (rc == -EPROTO)
+			return err_set(err, rc,
+				       "the source sent a run of class %u, page 0x%llx, %u pages, that is not of this VM or not of its offers",
+				       run.class, (unsigned long long)run.gfn,
+				       run.pages);
+	}
+	if (rc == -ENOMEM)
+		return err_set(err, rc, "out of memory for refused pages");
+	return rc ? err_set(err, -EPROTO,
+			    "the source sent a malformed PAGES near byte %zu of %zu",
+			    reader.r.pos, bytes) : 0;
+}
+
+void placer_count(const struct placer *p, struct migrate_report *r)
+{
+	r->pages_zero = p->count[PAGE_CLASS_ZERO];
+	r->pages_held = p->count[PAGE_CLASS_HELD];
+	r->pages_duplicate = p->count[PAGE_CLASS_DUPLICATE];
+	r->pages_plain = p->count[PAGE_CLASS_PLAIN];
+}

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sender: see sender.h.
+ */
+#include "migrate/sender.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/bitmap.h"
+#include "mem/zero.h"
+#include "migrate/page_class.h"
+#include "wire/frame.h"
+#include "wire/msgs.h"
+
+/* What QEMU's plain pre-copy writes for a page, and for a zero page. */
+#define PLAIN_PAGE_BYTES (4096 + 8)
+#define PLAIN_ZERO_BYTES 9
+/* Offers for each page of RAM that a migration may make, over all rounds. */
+#define OFFERS_PER_PAGE 4
+
+static uint32_t offers_limit(uint64_t pages)
+{
+	uint64_t limit = pages * OFFERS_PER_PAGE;
+
+	return limit < OFFERS_NONE ? limit : OFFERS_NONE - 1;
+}
+
+int sender_init(struct sender *s, struct migration *m,
+		struct digest_source *digests)
+{
+	uint64_t pages = m->ms->pages;
+
+	memset(s, 0, sizeof(*s));
+	s->m = m;
+	s->digests = digests;
+	s->todo = bitmap_alloc(pages);
+	s->next = bitmap_alloc(pages);
+	s->plain_only = bitmap_alloc(pages);
+	s->pending = bitmap_alloc(pages);
+	s->round_of = calloc(pages, sizeof(*s->round_of));
+	s->class = calloc(pages, 1);
+	s->count[PAGE_CLASS_NONE] = pages;
+	if (!s->todo || !s->next || !s->plain_only || !s->pending ||
+	    !s->round_of || !s->class ||
+	    offers_init(&s->offers, offers_limit(pages)) ||
+	    duplicates_init(&s->dups)) {
+		sender_exit(s);
+		return err_set(&m->err, -ENOMEM,
+			       "out of memory for the state of %llu pages",
+			       (unsigned long long)pages);
+	}
+	return 0;
+}
+
+void sender_exit(struct sender *s)
+{
+	free(s->todo);
+	free(s->next);
+	free(s->plain_only);
+	free(s->pending);
+	free(s->round_of);
+	free(s->class);
+	offers_exit(&s->offers);
+	duplicates_exit(&s->dups);
+}
+
+void sender_begin_round(struct sender *s)
+{
+	uint64_t *swap = s->todo;
+
+	s->todo = s->next;
+	s->next = swap;
+	memset(s->next, 0,
+	       BITMAP_WORDS(s->m->ms->pages) * sizeof(*s->next));
+	s->round++;
+	s->cursor = 0;
+}
+
+void sender_written(void *arg, uint64_t gfn, uint64_t pages)
+{
+	struct sender *s = arg;
+	uint64_t i = memslots_index(s->m->ms, gfn);
+
+	s->m->live.pages_dirtied += pages;
+	for (; pages; pages--, i++) {
+		bitmap_set(s->next, i);
+		if (!bitmap_test(s->pending, i))
+			continue;
+		bitmap_clear(s->pending, i);
+		s->m->live.index_cancelled++;
+	}
+}
+
+void sender_written_all(struct sender *s)
+{
+	const struct memslots *ms = s->m->ms;
+	unsigned int i;
+
+	for (i = 0; i < ms->nr; i++)
+		sender_written(s, ms->slot[i].gfn, ms->slot[i].pages);
+}
+
+static int lost(struct sender *s, int rc)
+{
+	return rc ? migration_lost(s->m, rc) : 0;
+}
+
+/* Send the PAGES frame being written, if any. */
+static int flush_pages(struct sender *s)
+{
+	size_t bytes;
+
+	if (!s->writing)
+		return 0;
+	s->writing = false;
+	bytes = pages_writer_end(&s->writer);
+	if (!bytes)
+		return 0;
+	return lost(s, channel_send(s->m->ch, WIRE_PAGES, bytes));
+}
+
+/* Room in the PAGES frame for a page; the frame before is sent if full. */
+static int add_page(struct sender *s, uint64_t gfn, uint8_t class, void **at)
+{
+	void *room;
+	int rc;
+
+	/* a run is of one slot, also where slots touch */
+	if (s->writing && memslots_find(s->m->ms, gfn)->gfn == gfn)
+		pages_writer_break(&s->writer);
+	if (s->writing) {
+		*at = pages_writer_add(&s->writer, gfn, class);
+		if (*at)
+			return 0;
+		rc = flush_pages(s);
+		if (rc)
+			return rc;
+	}
+	rc = lost(s, channel_payload(s->m->ch, &room));
+	if (rc)
+		return rc;
+	pages_writer_init(&s->writer, room, s->round);
+	s->writing = true;
+	*at = pages_writer_add(&s->writer, gfn, class);
+	return 0;
+}
+
+/* Keep the books on a page that is going out as @class. */
+static void account(struct sender *s, uint64_t index, uint8_t class)
+{
+	struct migrate_report *live = &s->m->live;
+
+	if (s->class[index] && !bitmap_test(s->plain_only, index))
+		live->pages_resent++;
+	s->count[s->class[index]]--;
+	s->count[class]++;
+	s->class[index] = class;
+	s->round_of[index] = s->round;
+	bitmap_clear(s->pending, index);
+	live->bytes_plain_equivalent += class == PAGE_CLASS_ZERO ?
+						PLAIN_ZERO_BYTES :
+						PLAIN_PAGE_BYTES;
+}
+
+static int send_zero(struct sender *s, uint64_t index, uint64_t gfn)
+{
+	void *at;
+	int rc = add_page(s, gfn, WIRE_RUN_ZERO, &at);
+
+	if (!rc)
+		account(s, index, PAGE_CLASS_ZERO);
+	return rc;
+}
+
+static int send_held(struct sender *s, uint64_t index, uint32_t number)
+{
+	uint32_t le = htole32(number);
+	void *at;
+	int rc = add_page(s, memslots_gfn(s->m->ms, index), WIRE_RUN_HELD,
+			  &at);
+
+	if (rc)
+		return rc;
+	memcpy(at, &le, sizeof(le));
+	account(s, index, PAGE_CLASS_HELD);
+	return 0;
+}
+
+static int send_duplicate(struct sender *s, uint64_t index, uint64_t gfn,
+			  uint64_t original)
+{
+	struct wire_duplicate dup = {
+		.gfn = htole64(original),
+		.round = htole32(s->round),
+	};
+	void *at;
+	int rc = add_page(s, gfn, WIRE_RUN_DUPLICATE, &at);
+
+	if (rc)
+		return rc;
+	memcpy(at, &dup, sizeof(dup));
+	account(s, index, PAGE_CLASS_DUPLICATE);
+	return 0;
+}
+
+/*
+ * Send a page by its bytes: zero, or whole.  @refused: the number of the offer
+ * that the destination doesn't hold, or OFFERS_NONE: a twin of such a page can
+ * be named instead of being sent.
+ */
+static int send_bytes(struct sender *s, uint64_t index, uint32_t refused)
+{
+	uint64_t original, gfn = memslots_gfn(s->m->ms, index);
+	const void *page = memslots_hva(s->m->ms, gfn);
+	void *at;
+	int rc;
+
+	if (page_is_zero(page))
+		return send_zero(s, index, gfn);
+	if (refused != OFFERS_NONE &&
+	    duplicates_find(&s->dups, refused, s->round, page, &original))
+		return send_duplicate(s, index, gfn, original);
+	rc = add_page(s, gfn, WIRE_RUN_PLAIN, &at);
+	if (rc)
+		return rc;
+	memcpy(at, page, UMIG_PAGE_SIZE);
+	account(s, index, PAGE_CLASS_PLAIN);
+	if (refused != OFFERS_NONE)
+		duplicates_keep(&s->dups, refused, gfn, s->round, at);
+	return 0;
+}
+
+/* The OFFER being collected goes out behind the pages before it. */
+static int flush_offer(struct sender *s)
+{
+	void *room;
+	size_t bytes;
+	int rc;
+
+	if (!s->nr_offered)
+		return 0;
+	rc = flush_pages(s);
+	if (!rc)
+		rc = lost(s, channel_payload(s->m->ch, &room));
+	if (rc)
+		return rc;
+	bytes = msg_offer_encode(room, s->offers.nr - s->nr_offered,
+				 s->nr_offered, s->offered);
+	s->m->live.index_offered += s->nr_offered;
+	s->nr_offered = 0;
+	return lost(s, channel_send(s->m->ch, WIRE_OFFER, bytes));
+}
+
+/* A page whose digest is known: name it, ask for it, or send it. */
+static int send_known(struct sender *s, uint64_t index,
+		      const digest_t *digest)
+{
+	uint32_t number;
+	bool added;
+	int rc;
+
+	if (bitmap_test(s->plain_only, index))
+		return send_bytes(s, index, OFFERS_NONE);
+	rc = offers_find_or_add(&s->offers, digest, &number, &added);
+	if (rc == -ENOSPC)
+		return send_bytes(s, index, OFFERS_NONE);
+	if (rc)
+		return err_set(&s->m->err, rc, "out of memory for offers");
+	if (added)
+		s->offered[s->nr_offered++] = *digest;
+	switch (s->offers.offer[number].state) {
+	case OFFER_HELD:
+		return send_held(s, index, number);
+	case OFFER_REFUSED:
+		return send_bytes(s, index, number);
+	}
+	rc = offers_wait(&s->offers, number, index, s->round);
+	if (rc)
+		return err_set(&s->m->err, rc, "out of memory for offers");
+	bitmap_set(s->pending, index);
+	s->round_of[index] = s->round;
+	return 0;
+}
+
+/* Send @n pages of one slot, from dense index @first on, as classified. */
+static int send_run(struct sender *s, uint64_t first, unsigned int n)
+{
+	const void *hva = memslots_hva(s->m->ms,
+				       memslots_gfn(s->m->ms, first));
+	unsigned int i;
+	int rc = 0;
+
+	if (s->digests)
+		rc = s->digests->range(s->digests, hva, n, s->batch_class,
+				       s->batch_digest);
+	else
+		memset(s->batch_class, DIGEST_NONE, n);
+	if (rc)
+		return err_set(&s->m->err, rc,
+			       "%s can't tell which pages are merged: %s",
+			       s->digests->name, strerror(-rc));
+	for (i = 0; i < n && !rc; i++) {
+		switch (s->batch_class[i]) {
+		case DIGEST_ZERO:
+			rc = send_zero(s, first + i,
+				       memslots_gfn(s->m->ms, first + i));
+			break;
+		case DIGEST_KNOWN:
+			rc = send_known(s, first + i, &s->batch_digest[i]);
+			break;
+		default:
+			rc = send_bytes(s, first + i, OFFERS_NONE);
+		}
+	}
+	return rc;
+}
+
+/*
+ * The next run of @todo within one slot, at most @max pages, taken out of it.
+ * Pages written again meanwhile are left to the next round.
+ */
+static unsigned int take_run(struct sender *s, unsigned int max,
+			     uint64_t *first)
+{
+	const struct memslots *ms = s->m->ms;
+	const struct memslot *slot;
+	unsigned int n = 0;
+	uint64_t i = bitmap_next(s->todo, ms->pages, s->cursor);
+
+	while (i < ms->pages && bitmap_test(s->next, i)) {
+		bitmap_clear(s->todo, i);
+		i = bitmap_next(s->todo, ms->pages, i + 1);
+	}
+	s->cursor = i;
+	*first = i;
+	if (i == ms->pages)
+		return 0;
+	slot = memslots_find(ms, memslots_gfn(ms, i));
+	while (n < max && i < slot->index + slot->pages &&
+	       bitmap_test(s->todo, i) && !bitmap_test(s->next, i)) {
+		bitmap_clear(s->todo, i);
+		n++;
+		i++;
+	}
+	s->cursor = i;
+	return n;
+}
+
+static int handle_answer(struct sender *s, const struct frame_in *in)
+{
+	struct offer_msg msg;
+	uint32_t i, number, round;
+	uint64_t index;
+	int rc = msg_answer_decode(&msg, in->payload, in->bytes);
+
+	if (rc || msg.first != s->offers.answered ||
+	    msg.count > s->offers.nr - s->nr_offered - msg.first)
+		return err_set(&s->m->err, -EPROTO,
+			       "the destination answered offers that were not made");
+	for (i = 0; i < msg.count; i++) {
+		bool held = msg.array[i / 8] >> (i % 8) & 1;
+
+		number = offers_answer(&s->offers, held);
+		s->m->live.index_confirmed += held;
+		while (offers_pop_waiter(&s->offers, number, &index, &round)) {
+			/* written since, or waiting elsewhere by now */
+			if (!bitmap_test(s->pending, index) ||
+			    s->round_of[index] != round)
+				continue;
+			rc = held ? send_held(s, index, number) :
+				    send_bytes(s, index, number);
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+static int handle_refused(struct sender *s, const struct frame_in *in)
+{
+	struct refused_msg msg;
+	uint32_t i;
+	int rc = msg_refused_decode(&msg, in->payload, in->bytes);
+
+	if (rc)
+		return err_set(&s->m->err, -EPROTO,
+			       "the destination sent a malformed REFUSED");
+	for (i = 0; i < msg.count; i++) {
+		uint64_t index, gfn = msg_refused_gfn(&msg, i);
+
+		if (!memslots_has_run(s->m->ms, gfn, 1))
+			return err_set(&s->m->err, -EPROTO,
+				       "the destination refused page 0x%llx, which the VM doesn't have",
+				       (unsigned long long)gfn);
+		index = memslots_index(s->m->ms, gfn);
+		bitmap_set(s->plain_only, index);
+		bitmap_set(s->next, index);
+		s->m->live.index_refused++;
+	}
+	return 0;
+}
+
+/* 0 when a frame was handled, -EAGAIN if none is here and not @wait. */
+static int handle_one(struct sender *s, bool wait)
+{
+	struct frame_in in;
+	int rc = migration_recv(s->m, &in, wait);
+
+	if (rc)
+		return rc;
+	switch (in.type) {
+	case WIRE_ANSWER:
+		return handle_answer(s, &in);
+	case WIRE_REFUSED:
+		return handle_refused(s, &in);
+	default:
+		return migration_unexpected(s->m, &in, "an answer to offers");
+	}
+}
+
+static int handle_all(struct sender *s)
+{
+	int rc;
+
+	do {
+		rc = handle_one(s, false);
+	} while (!rc);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+int sender_batch(struct sender *s)
+{
+	unsigned int left = SENDER_BATCH, n;
+	uint64_t first;
+	int rc = 0;
+
+	do {
+		n = take_run(s, left, &first);
+		if (n)
+			rc = send_run(s, first, n);
+		left -= n;
+	} while (n && left && !rc);
+	if (!rc)
+		rc = flush_offer(s);
+	if (!rc)
+		rc = flush_pages(s);
+	if (!rc)
+		rc = handle_all(s);
+	if (rc)
+		return rc;
+	return n ? 1 : 0;
+}
+
+int sender_settle(struct sender *s)
+{
+	int rc = flush_offer(s);
+
+	while (!rc && s->offers.answered < s->offers.nr) {
+		rc = flush_pages(s);
+		if (!rc)
+			rc = handle_one(s, true);
+	}
+	return rc ? rc : flush_pages(s);
+}
+
+int sender_end_round(struct sender *s)
+{
+	struct frame_in in;
+	uint8_t payload[sizeof(struct wire_round)];
+	uint32_t round;
+	int rc;
+
+	msg_round_encode(payload, s->round);
+	rc = lost(s, channel_send_copy(s->m->ch, WIRE_ROUND_END, payload,
+				       sizeof(payload)));
+	while (!rc) {
+		rc = migration_recv(s->m, &in, true);
+		if (rc)
+			break;
+		if (in.type == WIRE_REFUSED) {
+			rc = handle_refused(s, &in);
+			continue;
+		}
+		if (in.type != WIRE_ROUND_ACK ||
+		    msg_round_decode(&round, in.payload, in.bytes) ||
+		    round != s->round)
+			return migration_unexpected(s->m, &in,
+						    "this round's ACK");
+		return 0;
+	}
+	return rc;
+}
+
+void sender_count(const struct sender *s, struct migrate_report *r)
+{
+	r->pages_zero = s->count[PAGE_CLASS_ZERO];
+	r->pages_held = s->count[PAGE_CLASS_HELD];
+	r->pages_duplicate = s->count[PAGE_CLASS_DUPLICATE];
+	r->pages_plain = s->count[PAGE_CLASS_PLAIN];
+}

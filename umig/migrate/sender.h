@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The sender: takes pages of a round from the to-do bitmap through classify,
+ * offer and encode to the channel, and what the destination says back to the
+ * pages that it concerns.  It knows nothing of rounds' ends, of convergence or
+ * of handover: precopy.c and source.c do.  The engine's thread only.
+ *
+ * Order of truth: a page gets into @todo only after its dirty state was
+ * cleared (&vm_ops.dirty_harvest has returned), so that what is read from now
+ * on is either what is sent or will be reported dirty again.
+ *
+ *   todo --take--> zero, plain, held ----------------------> channel
+ *     |              \--> waits on an offer --answer--> held, plain --^
+ *     \--written again meanwhile (next)--> left to the next round
+ */
+#ifndef UMIG_MIGRATE_SENDER_H
+#define UMIG_MIGRATE_SENDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migrate/duplicates.h"
+#include "migrate/migration.h"
+#include "migrate/offers.h"
+#include "migrate/page_class.h"
+#include "wire/pages.h"
+
+#define SENDER_BATCH WIRE_BATCH_PAGES
+
+/**
+ * struct sender - Its state.
+ * @m: the migration.
+ * @digests: digests may be offered; else NULL.
+ * @round: pages that are sent now are of this round.
+ * @todo: pages to send in this round, by dense index.
+ * @next: pages written since, for the next.
+ * @plain_only: pages that the destination refused once: never named again.
+ * @pending: pages that wait on an offer.
+ * @round_of: the round in which each page was last handled, 0: never.
+ * @class: how each page went last, &enum page_class.
+ * @count: pages of each class.
+ * @cursor: where in @todo the next batch begins.
+ */
+struct sender {
+	struct migration *m;
+	struct digest_source *digests;
+	uint32_t round;
+	uint64_t *todo;
+	uint64_t *next;
+	uint64_t *plain_only;
+	uint64_t *pending;
+	uint32_t *round_of;
+	uint8_t *class;
+	uint64_t count[PAGE_CLASSES];
+	uint64_t cursor;
+
+	struct offers offers;
+	struct duplicates dups;
+
+	/* a PAGES frame being written */
+	struct pages_writer writer;
+	bool writing;
+
+	/* an OFFER being collected */
+	digest_t offered[SENDER_BATCH];
+	uint32_t nr_offered;
+
+	/* scratch for one batch */
+	uint8_t batch_class[SENDER_BATCH];
+	digest_t batch_digest[SENDER_BATCH];
+};
+
+/** sender_init() - @digests: what to offer from, or NULL. */
+int sender_init(struct sender *s, struct migration *m,
+		struct digest_source *digests);
+void sender_exit(struct sender *s);
+
+/** sender_begin_round() - @next becomes @todo. */
+void sender_begin_round(struct sender *s);
+
+/**
+ * sender_written() - A harvest reported these pages (a vm_dirty_fn).
+ * @arg: the sender.
+ *
+ * They are of the next round, and no longer wait for an answer.
+ */
+void sender_written(void *arg, uint64_t gfn, uint64_t pages);
+
+/** sender_written_all() - The log lost pages: all count as written. */
+void sender_written_all(struct sender *s);
+
+/**
+ * sender_batch() - Send the next pages of @todo, and handle what came back.
+ *
+ * Return: 1: there is more; 0: @todo is empty (offers may be pending); or
+ * -errno with words in the migration's err.
+ */
+int sender_batch(struct sender *s);
+
+/** sender_settle() - Wait until no page waits on an offer; flush. */
+int sender_settle(struct sender *s);
+
+/**
+ * sender_end_round() - Say that the round has been sent, wait for the ACK.
+ *
+ * Pages that were refused are in @next afterwards.
+ */
+int sender_end_round(struct sender *s);
+
+/** sender_count() - Fill the report's pages by class. */
+void sender_count(const struct sender *s, struct migrate_report *r);
+
+#endif

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The destination of a migration, from listen to its last word.
+ *
+ *   listen, hello               SETUP    a peer that fails here is dropped,
+ *                                        and the next one is waited for
+ *   pages, offers, state        PRECOPY  the VM is fresh no more: a failure
+ *                                        is final
+ *   PREPARE, READY              STOPPING
+ *   GO, start, STARTED          HANDOVER -> COMPLETED
+ *
+ * The guest is started here by GO and nothing else, and GO is heard only
+ * behind READY.  Every last word but STARTED means: it does not run here and
+ * never will.
+ */
+#include "migrate/migration.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "migrate/place.h"
+#include "migrate/verify.h"
+#include "transport/tcp.h"
+#include "wire/frame.h"
+#include "wire/msgs.h"
+
+#define HELLO_TIMEOUT_NS 10000000000ULL
+#define KEEPALIVE_NS 1000000000ULL
+/*
+ * The source has long silent spells: flushing a disk, setting up a dirty log.
+ * Waiting for it costs nobody anything: it has the guest.
+ */
+#define SOURCE_TIMEOUTS 5
+
+/**
+ * struct target - One run of it.
+ * @m: the migration.
+ * @placer: pages.
+ * @state: the machine state as far as it has come; its size in @state_total.
+ * @state_loaded: it was complete, and is loaded.
+ * @ready: READY was said.
+ * @told_ns: when the source last heard that this end is alive.
+ */
+struct target {
+	struct migration *m;
+	struct placer placer;
+	struct buf state;
+	uint32_t state_total;
+	bool state_loaded;
+	bool ready;
+	uint64_t told_ns;
+};
+
+static int bad_frame(struct target *t, const struct frame_in *in)
+{
+	return err_set(&t->m->err, -EPROTO, "the source sent a malformed %s",
+		       wire_type_name(in->type));
+}
+
+static int reply(struct target *t, uint16_t type, const void *payload,
+		 size_t bytes)
+{
+	int rc = channel_send_copy(t->m->ch, type, payload, bytes);
+
+	return rc ? migration_lost(t->m, rc) : 0;
+}
+
+/* A source that waits for an ACK must see that what it sent is being read. */
+static int keep_alive(struct target *t)
+{
+	uint64_t now = clock_now_ns();
+	int rc;
+
+	if (t->ready || now - t->told_ns < KEEPALIVE_NS)
+		return 0;
+	t->told_ns = now;
+	rc = channel_send_copy(t->m->ch, WIRE_KEEPALIVE, NULL, 0);
+	return rc ? migration_lost(t->m, rc) : 0;
+}
+
+static int on_offer(struct target *t, const struct frame_in *in)
+{
+	uint8_t bitmap[WIRE_BATCH_PAGES / 8];
+	uint8_t answer[sizeof(struct wire_offer) + sizeof(bitmap)];
+	struct offer_msg msg;
+	int rc;
+
+	if (msg_offer_decode(&msg, in->payload, in->bytes))
+		return bad_frame(t, in);
+	rc = placer_offer(&t->placer, &msg, bitmap, &t->m->err);
+	if (rc)
+		return rc;
+	return reply(t, WIRE_ANSWER, answer,
+		     msg_answer_encode(answer, msg.first, msg.count, bitmap));
+}
+
+static int on_pages(struct target *t, const struct frame_in *in)
+{
+	struct placer *p = &t->placer;
+	uint32_t at, n;
+	void *room;
+	int rc = placer_pages(p, in->payload, in->bytes, &t->m->err);
+
+	for (at = 0; !rc && at < p->nr_refused; at += n) {
+		n = p->nr_refused - at;
+		if (n > WIRE_BATCH_PAGES)
+			n = WIRE_BATCH_PAGES;
+		rc = channel_payload(t->m->ch, &room);
+		if (!rc)
+			rc = channel_send(t->m->ch, WIRE_REFUSED,
+					  msg_refused_encode(
+						  room, p->refused_round,
+						  p->refused + at, n));
+		if (rc)
+			migration_lost(t->m, rc);
+		t->m->live.index_refused += n;
+	}
+	return rc;
+}
+
+static int on_round_end(struct target *t, const struct frame_in *in)
+{
+	uint8_t ack[sizeof(struct wire_round)];
+	uint32_t round;
+
+	if (msg_round_decode(&round, in->payload, in->bytes))
+		return bad_frame(t, in);
+	t->m->live.rounds = round;
+	placer_count(&t->placer, &t->m->live);
+	migration_publish(t->m);
+	return reply(t, WIRE_ROUND_ACK, ack, msg_round_encode(ack, round));
+}
+
+static int on_state(struct target *t, const struct frame_in *in)
+{
+	struct migration *m = t->m;
+	struct state_msg msg;
+	int rc;
+
+	if (msg_state_decode(&msg, in->payload, in->bytes) ||
+	    t->state_loaded || msg.offset != t->state.len ||
+	    (t->state.len && msg.total != t->state_total))
+		return bad_frame(t, in);
+	t->state_total = msg.total;
+	buf_put(&t->state, msg.bytes, msg.nr);
+	if (t->state.error)
+		return err_set(&m->err, t->state.error,
+			       "out of memory for %u bytes of machine state",
+			       msg.total);
+	if (t->state.len < t->state_total)
+		return 0;
+	rc = m->ops->state_load(m->vm, t->state.data, t->state.len, &m->err);
+	if (rc)
+		return err_set(&m->err, rc,
+			       "cannot load the machine state: %s",
+			       strerror(-rc));
+	t->state_loaded = true;
+	return 0;
+}
+
+static int on_verify(struct target *t)
+{
+	struct migration *m = t->m;
+	uint32_t i, n = verify_chunks(m->ms);
+	digest_t *digests = calloc(n, sizeof(*digests));
+	uint64_t began = clock_now_ns();
+	void *room;
+	int rc = 0;
+
+	if (!digests)
+		return err_set(&m->err, -ENOMEM, "out of memory");
+	for (i = 0; i < n && !rc; i++) {
+		verify_digest(m->ms, i, &digests[i]);
+		rc = keep_alive(t);
+	}
+	if (!rc)
+		rc = channel_payload(m->ch, &room);
+	if (!rc)
+		rc = channel_send(m->ch, WIRE_DIGESTS,
+				  msg_digests_encode(room, digests, n));
+	free(digests);
+	m->live.verify_ns = clock_now_ns() - began;
+	return rc ? migration_lost(m, rc) : 0;
+}
+
+static int on_prepare(struct target *t)
+{
+	struct migration *m = t->m;
+	const struct received *r = &t->placer.received;
+	int rc;
+
+	if (!received_complete(r))
+		return err_set(&m->err, -ENODATA,
+			       "%llu pages never came, first 0x%llx",
+			       (unsigned long long)(r->pages - r->placed),
+			       (unsigned long long)memslots_gfn(
+				       m->ms, received_first_missing(r)));
+	if (!t->state_loaded)
+		return err_set(&m->err, -ENODATA,
+			       "the machine state never came");
+	rc = m->ops->prepare(m->vm, &m->err);
+	if (rc)
+		return err_set(&m->err, rc, "cannot run the guest: %s",
+			       strerror(-rc));
+	rc = migration_enter(m, MIGRATE_STOPPING);
+	if (rc)
+		return rc;
+	t->ready = true;
+	return reply(t, WIRE_READY, NULL, 0);
+}
+
+/* Say that it will never run here; the migration has failed. */
+static int not_started(struct target *t, int rc)
+{
+	struct migration *m = t->m;
+	const char *text;
+
+	err_set(&m->err, rc, "cannot start the guest: %s", strerror(-rc));
+	text = err_text(&m->err);
+	if (!channel_send_copy(m->ch, WIRE_NOT_STARTED, text,
+			       strnlen(text, WIRE_TEXT_MAX)))
+		channel_flush(m->ch);
+	return -EREMOTEIO;	/* the last word has been said */
+}
+
+static int on_go(struct target *t)
+{
+	struct migration *m = t->m;
+	uint64_t began = clock_now_ns();
+	int rc = migration_enter(m, MIGRATE_HANDOVER);
+
+	if (rc)
+		return rc;
+	channel_set_cancellable(m->ch, false);
+	rc = m->ops->start(m->vm, &m->err);
+	if (rc)
+		return not_started(t, rc);
+	m->ended_ns = clock_now_ns();
+	m->live.downtime_ns = m->ended_ns - began;
+	/* it runs here now, whether or not anybody hears of it */
+	if (channel_send_copy(m->ch, WIRE_STARTED, NULL, 0) ||
+	    channel_flush(m->ch))
+		migration_warn(m,
+			       "the guest runs here, but the source could not be told: settle it there with umig settle --moved");
+	return 1;
+}
+
+/* Handle one frame: 0: go on; 1: the guest runs here; -errno. */
+static int handle(struct target *t, const struct frame_in *in)
+{
+	if (t->ready)
+		return in->type == WIRE_GO ?
+			       on_go(t) :
+			       migration_unexpected(t->m, in, "GO");
+	switch (in->type) {
+	case WIRE_OFFER:
+		return on_offer(t, in);
+	case WIRE_PAGES:
+		return on_pages(t, in);
+	case WIRE_ROUND_END:
+		return on_round_end(t, in);
+	case WIRE_STATE:
+		return on_state(t, in);
+	case WIRE_VERIFY:
+		return on_verify(t);
+	case WIRE_PREPARE:
+		return on_prepare(t);
+	default:
+		return migration_unexpected(t->m, in, "memory or state");
+	}
+}
+
+static int check_slots(const struct memslots *theirs,
+		       const struct memslots *ours, struct err *err)
+{
+	unsigned int i;
+
+	if (theirs->pages != ours->pages)
+		return err_set(err, -EXDEV,
+			       "the machines differ in \"memory\": source has %llu MiB, destination has %llu MiB: start umig listen with the source's options",
+			       (unsigned long long)theirs->pages >> 8,
+			       (unsigned long long)ours->pages >> 8);
+	for (i = 0; i < theirs->nr && i < ours->nr; i++)
+		if (theirs->slot[i].gfn != ours->slot[i].gfn ||
+		    theirs->slot[i].pages != ours->slot[i].pages)
+			break;
+	if (theirs->nr != ours->nr || i < ours->nr)
+		return err_set(err, -EXDEV,
+			       "the machines differ in their memory layout (slot %u): run the same umig release on both hosts",
+			       i);
+	return 0;
+}
+
+/* MemAvailable and SwapFree in KiB, together; 0 if it can't be told. */
+static uint64_t free_kib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib, sum = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1 ||
+		    sscanf(line, "SwapFree: %llu", &kib) == 1)
+			sum += kib;
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static int check_memory(struct migration *m)
+{
+	uint64_t need = m->ms->pages * (UMIG_PAGE_SIZE / 1024);
+	uint64_t have = free_kib();
+
+	if (m->params.overcommit || !have || have >= need)
+		return 0;
+	return err_set(&m->err, -ENOMEM,
+		       "this host has %llu MiB of memory free and the VM may need %llu MiB: free some, or start umig listen with --overcommit",
+		       (unsigned long long)have / 1024,
+		       (unsigned long long)need / 1024);
+}
+
+static int check_hello(struct migration *m, const struct frame_in *in)
+{
+	struct hello peer = { 0 };
+	int rc = hello_decode(&peer, in->payload, in->bytes, &m->err);
+
+	if (!rc && !(peer.flags & WIRE_HELLO_SOURCE))
+		rc = err_set(&m->err, -EPROTO,
+			     "the peer is not the source of a migration");
+	if (!rc)
+		rc = check_slots(&peer.slots, m->ms, &m->err);
+	if (!rc)
+		rc = check_memory(m);
+	/* last: it adopts what the source's guest sees */
+	if (!rc)
+		rc = m->ops->machine_accept(m->vm, &peer.machine, &m->err);
+	hello_free(&peer);
+	return rc;
+}
+
+static int greet(struct migration *m)
+{
+	struct page_source *ps = m->params.pages;
+	struct machine machine = { 0 };
+	struct frame_in in;
+	int rc = migration_recv(m, &in, true);
+
+	if (rc)
+		return rc;
+	if (in.type != WIRE_HELLO)
+		return migration_unexpected(m, &in, "HELLO");
+	rc = check_hello(m, &in);
+	if (rc)
+		return rc;
+	rc = m->ops->machine(m->vm, &machine);
+	if (rc)
+		err_set(&m->err, rc, "cannot describe the machine: %s",
+			strerror(-rc));
+	else
+		rc = migration_hello(m, &machine, 0, ps ? ps->key_id : NULL);
+	machine_free(&machine);
+	return rc;
+}
+
+/* One peer up to the hello.  0: it may send; -EAGAIN: wait for the next. */
+static int meet(struct migration *m)
+{
+	char peer[128];
+	int rc, fd = tcp_accept(m->listen_fd, m->cancel_fd, peer, sizeof(peer),
+				&m->err);
+
+	if (fd == -ECANCELED)
+		return fd;
+	if (fd < 0) {
+		log_warn("%s", err_text(&m->err));
+		sleep(1);	/* out of descriptors, a network that is down */
+		return -EAGAIN;
+	}
+	tcp_set_timeout(fd, SOURCE_TIMEOUTS * m->params.peer_timeout_ns);
+	rc = channel_open(&m->ch, fd, m->cancel_fd, HELLO_TIMEOUT_NS,
+			  &m->err);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	rc = greet(m);
+	if (!rc) {
+		channel_set_timeout(m->ch, SOURCE_TIMEOUTS *
+						   m->params.peer_timeout_ns);
+		return 0;
+	}
+	if (rc != -ECANCELED)
+		log_warn("%s: refused: %s", peer, err_text(&m->err));
+	migration_goodbye(m, rc);
+	channel_close(m->ch);
+	m->ch = NULL;
+	return rc == -ECANCELED ? rc : -EAGAIN;
+}
+
+static int wait_for_source(struct target *t, struct frame_in *first)
+{
+	struct migration *m = t->m;
+	int rc;
+
+	for (;;) {
+		m->err = (struct err){ 0 };
+		rc = meet(m);
+		if (rc == -EAGAIN)
+			continue;
+		if (rc)
+			return rc;
+		rc = migration_recv(m, first, true);
+		if (!rc || rc == -ECANCELED)
+			return rc;
+		log_warn("the source went away before it sent anything: %s",
+			 err_text(&m->err));
+		channel_close(m->ch);
+		m->ch = NULL;
+	}
+}
+
+/* Time is counted from a source's arrival on. */
+static void begin(struct migration *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->begun_ns = clock_now_ns();
+	pthread_mutex_unlock(&m->lock);
+}
+
+static int migrate(struct target *t)
+{
+	struct migration *m = t->m;
+	struct frame_in in;
+	int rc = placer_init(&t->placer, m->ms, m->params.pages);
+
+	if (rc)
+		return err_set(&m->err, rc,
+			       "out of memory for the state of %llu pages",
+			       (unsigned long long)m->ms->pages);
+	rc = wait_for_source(t, &in);
+	if (rc)
+		return rc;
+	close(m->listen_fd);
+	m->listen_fd = -1;
+	begin(m);
+	rc = migration_enter(m, MIGRATE_PRECOPY);
+	while (!rc) {
+		rc = handle(t, &in);
+		if (!rc)
+			rc = keep_alive(t);
+		if (!rc)
+			rc = migration_recv(m, &in, true);
+	}
+	return rc == 1 ? 0 : rc;
+}
+
+void migrate_target(struct migration *m)
+{
+	struct target t = { .m = m };
+	int rc = migrate(&t);
+
+	if (rc)
+		migration_goodbye(m, rc);
+	if (t.placer.class)
+		placer_count(&t.placer, &m->live);
+	migration_publish(m);
+	channel_close(m->ch);
+	m->ch = NULL;
+	buf_free(&t.state);
+	placer_exit(&t.placer);
+	if (m->params.pages)
+		m->params.pages->close(m->params.pages);
+	migration_enter(m, !rc ? MIGRATE_COMPLETED :
+			   rc == -ECANCELED ? MIGRATE_CANCELLED :
+					      MIGRATE_FAILED);
+}

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A channel: see channel.h.
+ *
+ * Sending: SEND_BUFFERS buffers of one frame each.  The caller fills one while
+ * the kernel takes the others, in order: at most one write is in flight, since
+ * a stream has but one order.
+ *
+ *   free -> filling (channel_payload) -> queued (channel_send) -> free
+ *
+ * Receiving: one buffer of two frames' size.  A read is always in flight into
+ * its tail while there is room; frames are handed out in place.
+ *
+ *   | frame handed out | next, perhaps torn | read in flight ...      |
+ *   ^ head             ^ head + taken       ^ tail                    ^ size
+ */
+#include "transport/channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "wire/frame.h"
+
+#define SEND_BUFFERS 4
+#define FRAME_MAX (sizeof(struct wire_frame) + WIRE_PAYLOAD_MAX)
+#define SEND_BUFFER_BYTES ((FRAME_MAX + 4095) & ~4095UL)
+#define RECV_BUFFER_BYTES (2 * SEND_BUFFER_BYTES)
+#define BUFFERS_BYTES (SEND_BUFFERS * SEND_BUFFER_BYTES + RECV_BUFFER_BYTES)
+
+enum channel_op {
+	CHANNEL_OP_SEND = 1,
+	CHANNEL_OP_RECV = 2,
+	CHANNEL_OP_CANCEL = 3,
+};
+
+struct channel {
+	/* constant after open */
+	int fd;
+	int cancel_fd;
+	bool registered;	/* the buffers are, as buffer 0 */
+	uint8_t *buffers;	/* BUFFERS_BYTES: send buffers, then recv */
+	struct io_uring ring;
+
+	bool cancelled;
+	bool cancellable;
+	uint64_t timeout_ns;
+
+	/* sending: queued frames are [first, first + queued) mod SEND_BUFFERS */
+	unsigned int first;
+	unsigned int queued;
+	size_t frame_bytes[SEND_BUFFERS];
+	size_t sent;		/* of the first queued frame */
+	bool send_busy;
+	int send_error;
+	uint64_t send_sequence;
+	uint64_t send_progress_ns;
+	uint64_t bytes_tx;
+
+	/* receiving */
+	size_t head;
+	size_t taken;		/* bytes of the frame handed out */
+	size_t tail;
+	bool recv_busy;
+	int recv_error;
+	uint64_t recv_sequence;
+	uint64_t recv_progress_ns;
+	uint64_t bytes_rx;
+};
+
+static uint8_t *send_buffer(struct channel *ch, unsigned int i)
+{
+	return ch->buffers + i % SEND_BUFFERS * SEND_BUFFER_BYTES;
+}
+
+static uint8_t *recv_buffer(struct channel *ch)
+{
+	return ch->buffers + SEND_BUFFERS * SEND_BUFFER_BYTES;
+}
+
+/* The ring has room for the three operations that can be in flight. */
+static struct io_uring_sqe *get_sqe(struct channel *ch)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ch->ring);
+
+	assert(sqe);
+	return sqe;
+}
+
+static void arm_send(struct channel *ch)
+{
+	uint8_t *at = send_buffer(ch, ch->first) + ch->sent;
+	struct io_uring_sqe *sqe;
+	size_t bytes;
+
+	if (ch->send_busy || !ch->queued || ch->send_error)
+		return;
+	bytes = ch->frame_bytes[ch->first] - ch->sent;
+	sqe = get_sqe(ch);
+	if (ch->registered)
+		io_uring_prep_write_fixed(sqe, ch->fd, at, bytes, 0, 0);
+	else
+		io_uring_prep_send(sqe, ch->fd, at, bytes, MSG_NOSIGNAL);
+	io_uring_sqe_set_data64(sqe, CHANNEL_OP_SEND);
+	ch->send_busy = true;
+}
+
+static void arm_recv(struct channel *ch)
+{
+	struct io_uring_sqe *sqe;
+
+	if (ch->recv_busy || ch->recv_error || ch->tail == RECV_BUFFER_BYTES)
+		return;
+	sqe = get_sqe(ch);
+	if (ch->registered)
+		io_uring_prep_read_fixed(sqe, ch->fd,
+					 recv_buffer(ch) + ch->tail,
+					 RECV_BUFFER_BYTES - ch->tail, 0, 0);
+	else
+		io_uring_prep_recv(sqe, ch->fd, recv_buffer(ch) + ch->tail,
+				   RECV_BUFFER_BYTES - ch->tail, 0);
+	io_uring_sqe_set_data64(sqe, CHANNEL_OP_RECV);
+	ch->recv_busy = true;
+}
+
+static void arm_cancel(struct channel *ch)
+{
+	struct io_uring_sqe *sqe;
+
+	if (ch->cancel_fd < 0)
+		return;
+	sqe = get_sqe(ch);
+	io_uring_prep_poll_add(sqe, ch->cancel_fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, CHANNEL_OP_CANCEL);
+}
+
+static bool transient(int res)
+{
+	return res == -EINTR || res == -EAGAIN;
+}
+
+static void sent(struct channel *ch, int res)
+{
+	ch->send_busy = false;
+	if (transient(res))
+		return;
+	if (res <= 0) {
+		ch->send_error = res == -EPIPE || !res ? -ECONNRESET : res;
+		return;
+	}
+	ch->bytes_tx += res;
+	ch->sent += res;
+	ch->send_progress_ns = clock_now_ns();
+	if (ch->sent < ch->frame_bytes[ch->first])
+		return;
+	ch->sent = 0;
+	ch->first = (ch->first + 1) % SEND_BUFFERS;
+	ch->queued--;
+}
+
+static void received(struct channel *ch, int res)
+{
+	ch->recv_busy = false;
+	if (transient(res))
+		return;
+	if (res <= 0) {
+		ch->recv_error = res ? res : -ECONNRESET;
+		return;
+	}
+	ch->bytes_rx += res;
+	ch->tail += res;
+	ch->recv_progress_ns = clock_now_ns();
+}
+
+static void complete(struct channel *ch, const struct io_uring_cqe *cqe)
+{
+	switch (io_uring_cqe_get_data64(cqe)) {
+	case CHANNEL_OP_SEND:
+		sent(ch, cqe->res);
+		break;
+	case CHANNEL_OP_RECV:
+		received(ch, cqe->res);
+		break;
+	case CHANNEL_OP_CANCEL:
+		ch->cancelled = true;
+		break;
+	}
+}
+
+/*
+ * Move bytes: reap what is done, start what can be.  With @deadline_ns wait
+ * for one completion until then.
+ */
+static int pump(struct channel *ch, uint64_t deadline_ns)
+{
+	struct __kernel_timespec ts;
+	struct io_uring_cqe *cqe;
+	uint64_t now = clock_now_ns();
+	unsigned int head, n = 0;
+	int rc;
+
+	arm_send(ch);
+	arm_recv(ch);
+	if (deadline_ns > now) {
+		ts.tv_sec = (deadline_ns - now) / 1000000000ULL;
+		ts.tv_nsec = (deadline_ns - now) % 1000000000ULL;
+		rc = io_uring_submit_and_wait_timeout(&ch->ring, &cqe, 1, &ts,
+						      NULL);
+	} else {
+		rc = io_uring_submit(&ch->ring);
+	}
+	if (rc < 0 && rc != -ETIME && rc != -EINTR && rc != -EAGAIN &&
+	    rc != -EBUSY)
+		return rc;
+	io_uring_for_each_cqe(&ch->ring, head, cqe) {
+		complete(ch, cqe);
+		n++;
+	}
+	io_uring_cq_advance(&ch->ring, n);
+	arm_send(ch);
+	arm_recv(ch);
+	rc = io_uring_submit(&ch->ring);
+	return rc < 0 && rc != -EAGAIN && rc != -EBUSY ? rc : 0;
+}
+
+static bool is_cancelled(const struct channel *ch)
+{
+	return ch->cancelled && ch->cancellable;
+}
+
+/* Wait for progress of one direction, whose last was at @progress_ns. */
+static int wait_progress(struct channel *ch, uint64_t since_ns,
+			 const uint64_t *progress_ns)
+{
+	uint64_t from = *progress_ns > since_ns ? *progress_ns : since_ns;
+
+	if (is_cancelled(ch))
+		return -ECANCELED;
+	if (clock_now_ns() >= from + ch->timeout_ns)
+		return -ETIMEDOUT;
+	return pump(ch, from + ch->timeout_ns);
+}
+
+static int open_ring(struct channel *ch, struct err *err)
+{
+	struct iovec iov = { ch->buffers, BUFFERS_BYTES };
+	int rc = io_uring_queue_init(8, &ch->ring, 0);
+
+	if (rc)
+		return err_set(err, rc,
+			       "io_uring is not usable here (%s): umig needs it; see sysctl kernel.io_uring_disabled and RLIMIT_MEMLOCK",
+			       strerror(-rc));
+	/* without: one more look-up of the pages for each write, no harm */
+	ch->registered = !io_uring_register_buffers(&ch->ring, &iov, 1);
+	return 0;
+}
+
+int channel_open(struct channel **out, int fd, int cancel_fd,
+		 uint64_t timeout_ns, struct err *err)
+{
+	struct channel *ch = calloc(1, sizeof(*ch));
+	int rc;
+
+	if (!ch)
+		return err_set(err, -ENOMEM, "out of memory for a channel");
+	ch->buffers = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ch->buffers == MAP_FAILED) {
+		rc = err_set(err, -ENOMEM,
+			     "out of memory for %zu bytes of buffers",
+			     (size_t)BUFFERS_BYTES);
+		goto free_channel;
+	}
+	ch->fd = fd;
+	ch->cancel_fd = cancel_fd;
+	ch->cancellable = true;
+	ch->timeout_ns = timeout_ns;
+	rc = open_ring(ch, err);
+	if (rc)
+		goto unmap;
+	arm_cancel(ch);
+	*out = ch;
+	return 0;
+
+unmap:
+	munmap(ch->buffers, BUFFERS_BYTES);
+free_channel:
+	free(ch);
+	return rc;
+}
+
+void channel_close(struct channel *ch)
+{
+	if (!ch)
+		return;
+	/* ends what is in flight before its buffers go */
+	shutdown(ch->fd, SHUT_RDWR);
+	io_uring_queue_exit(&ch->ring);
+	close(ch->fd);
+	munmap(ch->buffers, BUFFERS_BYTES);
+	free(ch);
+}
+
+void channel_abort(struct channel *ch)
+{
+	/* dissolves the association: RST, and what is queued is dropped */
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	(void)connect(ch->fd, &nobody, sizeof(nobody));
+	channel_close(ch);
+}
+
+void channel_set_cancellable(struct channel *ch, bool cancellable)
+{
+	ch->cancellable = cancellable;
+}
+
+void channel_set_timeout(struct channel *ch, uint64_t timeout_ns)
+{
+	ch->timeout_ns = timeout_ns;
+}
+
+int channel_payload(struct channel *ch, void **room)
+{
+	uint64_t since = clock_now_ns();
+	int rc;
+
+	while (ch->queued == SEND_BUFFERS && !ch->send_error) {
+		rc = wait_progress(ch, since, &ch->send_progress_ns);
+		if (rc)
+			return rc;
+	}
+	if (ch->send_error)
+		return ch->send_error;
+	*room = send_buffer(ch, ch->first + ch->queued) +
+		sizeof(struct wire_frame);
+	return 0;
+}
+
+int channel_send(struct channel *ch, uint16_t type, size_t bytes)
+{
+	unsigned int i = (ch->first + ch->queued) % SEND_BUFFERS;
+
+	assert(ch->queued < SEND_BUFFERS && bytes <= WIRE_PAYLOAD_MAX);
+	if (is_cancelled(ch))
+		return -ECANCELED;
+	wire_frame_encode(send_buffer(ch, i), type, bytes,
+			  ch->send_sequence++);
+	ch->frame_bytes[i] = sizeof(struct wire_frame) + bytes;
+	ch->queued++;
+	return pump(ch, 0);
+}
+
+int channel_send_copy(struct channel *ch, uint16_t type, const void *payload,
+		      size_t bytes)
+{
+	void *room;
+	int rc = channel_payload(ch, &room);
+
+	if (rc)
+		return rc;
+	if (bytes)
+		memcpy(room, payload, bytes);
+	return channel_send(ch, type, bytes);
+}
+
+int channel_flush(struct channel *ch)
+{
+	uint64_t since = clock_now_ns();
+	int rc;
+
+	while (ch->queued && !ch->send_error) {
+		rc = wait_progress(ch, since, &ch->send_progress_ns);
+		if (rc)
+			return rc;
+	}
+	return ch->send_error;
+}
+
+/* Make room for a whole frame behind @head; not while a read is in flight. */
+static void compact(struct channel *ch)
+{
+	if (ch->recv_busy || !ch->head ||
+	    RECV_BUFFER_BYTES - ch->head >= FRAME_MAX)
+		return;
+	memmove(recv_buffer(ch), recv_buffer(ch) + ch->head,
+		ch->tail - ch->head);
+	ch->tail -= ch->head;
+	ch->head = 0;
+}
+
+/* Hand out the frame at @head: 0, -EAGAIN if it isn't whole, -EPROTO. */
+static int take_frame(struct channel *ch, struct frame_in *in)
+{
+	const uint8_t *at = recv_buffer(ch) + ch->head;
+	size_t here = ch->tail - ch->head;
+	struct wire_frame f;
+	int rc;
+
+	if (here < sizeof(f))
+		return -EAGAIN;
+	rc = wire_frame_decode(at, ch->recv_sequence, &f);
+	if (rc)
+		return rc;
+	if (here < sizeof(f) + f.length)
+		return -EAGAIN;
+	ch->recv_sequence++;
+	ch->taken = sizeof(f) + f.length;
+	in->type = f.type;
+	in->payload = at + sizeof(f);
+	in->bytes = f.length;
+	return 0;
+}
+
+static void drop_frame(struct channel *ch)
+{
+	ch->head += ch->taken;
+	ch->taken = 0;
+	if (ch->head == ch->tail && !ch->recv_busy)
+		ch->head = ch->tail = 0;
+}
+
+int channel_recv(struct channel *ch, struct frame_in *in, bool wait)
+{
+	uint64_t since = clock_now_ns();
+	bool polled = false;
+	int rc;
+
+	for (;;) {
+		drop_frame(ch);
+		rc = take_frame(ch, in);
+		if (!rc && in->type == WIRE_KEEPALIVE)
+			continue;
+		if (rc != -EAGAIN)
+			return rc;
+		if (ch->recv_error)
+			return ch->recv_error;
+		if (!wait && polled)
+			return -EAGAIN;
+		compact(ch);
+		if (wait)
+			rc = wait_progress(ch, since, &ch->recv_progress_ns);
+		else
+			rc = pump(ch, 0);
+		if (rc)
+			return rc;
+		polled = true;
+	}
+}
+
+uint64_t channel_bytes_tx(const struct channel *ch)
+{
+	return ch->bytes_tx;
+}
+
+uint64_t channel_bytes_rx(const struct channel *ch)
+{
+	return ch->bytes_rx;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A channel: frames in, frames out, over one connected stream socket, driven
+ * by an io_uring of its own.  Guest memory never is an I/O buffer: pages are
+ * copied into the channel's send buffers, which are registered once.
+ *
+ * One thread owns a channel; nothing here is locked.  Whatever call waits also
+ * moves bytes in the other direction, so that two ends that both send can't
+ * wedge each other.
+ */
+#ifndef UMIG_TRANSPORT_CHANNEL_H
+#define UMIG_TRANSPORT_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+struct channel;
+
+/** struct frame_in - A received frame; the payload is the channel's. */
+struct frame_in {
+	uint16_t type;
+	const uint8_t *payload;
+	size_t bytes;
+};
+
+/**
+ * channel_open() - Make a channel of a connected stream socket.
+ * @fd: the socket, the channel's from now on (on failure, still yours).
+ * @cancel_fd: an eventfd: once readable, waits end with -ECANCELED; -1: none.
+ * @timeout_ns: how long the peer may be silent, or refuse bytes.
+ */
+int channel_open(struct channel **out, int fd, int cancel_fd,
+		 uint64_t timeout_ns, struct err *err);
+
+/** channel_close() - Close at once; unsent frames are lost.  NULL is fine. */
+void channel_close(struct channel *ch);
+
+/**
+ * channel_set_cancellable() - Whether @cancel_fd ends waits; true at first.
+ *
+ * An end that has been cancelled still has a last word to say.
+ */
+void channel_set_cancellable(struct channel *ch, bool cancellable);
+
+/* No peer is that silent. */
+#define CHANNEL_TIMEOUT_NEVER (1ULL << 60)
+
+/**
+ * channel_abort() - Close, and see to it that nothing that has been sent, but
+ * not acknowledged by the peer's kernel, arrives any more.
+ */
+void channel_abort(struct channel *ch);
+
+/** channel_set_timeout() - Change the peer's timeout. */
+void channel_set_timeout(struct channel *ch, uint64_t timeout_ns);
+
+/**
+ * channel_payload() - Room for the payload of the next frame.
+ * @room: set to WIRE_PAYLOAD_MAX bytes.
+ *
+ * Waits for a send buffer.  Asking twice without channel_send() between gives
+ * the same room.
+ *
+ * Return: 0, -ETIMEDOUT, -ECANCELED, -ECONNRESET, or what the socket said.
+ */
+int channel_payload(struct channel *ch, void **room);
+
+/** channel_send() - Queue the frame whose payload was written. */
+int channel_send(struct channel *ch, uint16_t type, size_t bytes);
+
+/** channel_send_copy() - channel_payload(), copy, channel_send(). */
+int channel_send_copy(struct channel *ch, uint16_t type, const void *payload,
+		      size_t bytes);
+
+/** channel_flush() - Wait until the kernel has taken all queued frames. */
+int channel_flush(struct channel *ch);
+
+/**
+ * channel_recv() - The next frame.
+ * @wait: false: -EAGAIN if no whole frame is here yet.
+ *
+ * KEEPALIVE frames reset the timer and are passed over.  The previous frame's
+ * payload is gone with this call.
+ *
+ * Return: 0; -EAGAIN; -EPROTO: the peer sent something that is no frame;
+ * -ECONNRESET: it closed the connection; or as channel_payload().
+ */
+int channel_recv(struct channel *ch, struct frame_in *in, bool wait);
+
+/** channel_bytes_tx() - Bytes that the kernel has taken. */
+uint64_t channel_bytes_tx(const struct channel *ch);
+
+/** channel_bytes_rx() - Bytes received. */
+uint64_t channel_bytes_rx(const struct channel *ch);
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PAGES payloads: see pages.h.
+ */
+#include "wire/pages.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+long pages_payload_bytes(uint8_t class)
+{
+	switch (class) {
+	case WIRE_RUN_ZERO:
+		return 0;
+	case WIRE_RUN_HELD:
+		return sizeof(uint32_t);
+	case WIRE_RUN_DUPLICATE:
+		return sizeof(struct wire_duplicate);
+	case WIRE_RUN_PLAIN:
+		return 4096;
+	}
+	return -1;
+}
+
+void pages_writer_init(struct pages_writer *w, void *room, uint32_t round)
+{
+	*w = (struct pages_writer){
+		.at = room,
+		.len = sizeof(struct wire_pages),
+		.round = round,
+	};
+}
+
+static void close_run(struct pages_writer *w)
+{
+	struct wire_run run = {
+		.gfn = htole64(w->gfn - w->pages),
+		.pages = htole32(w->pages),
+		.class = w->class,
+	};
+
+	if (w->run)
+		memcpy(w->at + w->run, &run, sizeof(run));
+	w->run = 0;
+}
+
+void pages_writer_break(struct pages_writer *w)
+{
+	close_run(w);
+}
+
+static bool extends(const struct pages_writer *w, uint64_t gfn, uint8_t class)
+{
+	return w->run && w->gfn == gfn && w->class == class &&
+	       (class == WIRE_RUN_ZERO ? w->pages < UINT32_MAX :
+					 w->pages < WIRE_BATCH_PAGES);
+}
+
+void *pages_writer_add(struct pages_writer *w, uint64_t gfn, uint8_t class)
+{
+	size_t bytes = pages_payload_bytes(class);
+	bool fresh = !extends(w, gfn, class);
+	void *at;
+
+	if (w->len + bytes + (fresh ? sizeof(struct wire_run) : 0) >
+	    WIRE_PAYLOAD_MAX)
+		return NULL;
+	if (fresh) {
+		close_run(w);
+		w->run = w->len;
+		w->len += sizeof(struct wire_run);
+		w->gfn = gfn;
+		w->pages = 0;
+		w->class = class;
+		w->runs++;
+	}
+	at = w->at + w->len;
+	w->len += bytes;
+	w->gfn++;
+	w->pages++;
+	return at;
+}
+
+size_t pages_writer_end(struct pages_writer *w)
+{
+	struct wire_pages head = {
+		.round = htole32(w->round),
+		.runs = htole32(w->runs),
+	};
+
+	close_run(w);
+	memcpy(w->at, &head, sizeof(head));
+	return w->runs ? w->len : 0;
+}
+
+int pages_reader_init(struct pages_reader *p, const void *data, size_t bytes)
+{
+	reader_init(&p->r, data, bytes);
+	p->round = reader_u32(&p->r);
+	p->left = reader_u32(&p->r);
+	return p->r.error || !p->round ? -EBADMSG : 0;
+}
+
+int pages_reader_next(struct pages_reader *p, struct pages_run *run)
+{
+	uint8_t reserved[3];
+	long bytes;
+
+	if (!p->left)
+		return reader_end(&p->r);
+	p->left--;
+	run->gfn = reader_u64(&p->r);
+	run->pages = reader_u32(&p->r);
+	run->class = reader_u8(&p->r);
+	reader_get(&p->r, reserved, sizeof(reserved));
+	bytes = pages_payload_bytes(run->class);
+	if (p->r.error || bytes < 0 || !run->pages ||
+	    reserved[0] | reserved[1] | reserved[2])
+		return -EBADMSG;
+	if (bytes && run->pages > WIRE_BATCH_PAGES)
+		return -EBADMSG;
+	run->payload = reader_take(&p->r, bytes * run->pages);
+	return run->payload ? 1 : -EBADMSG;
+}
