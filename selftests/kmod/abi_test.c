@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The contract of the ioctls: which mistake leads to which errno, for each of
+ * them, and that a call that fails leases nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "harness.h"
+#include "ksm.h"
+
+#define PAGES 64
+#define SEED 900
+
+#define BAD_POINTER ((uintptr_t)PAGE)	/* never mapped */
+
+static struct region region;
+static digest_t held_digests[PAGES];
+static uint32_t leases[PAGES];
+static struct umig_run runs[2048];
+static digest_t digests[2048];
+static struct umig_fill_item items[2048];
+
+/* A valid argument for each ioctl, to be spoilt in one place. */
+static struct umig_info info_arg(void)
+{
+	return (struct umig_info){ .size = sizeof(struct umig_info) };
+}
+
+static struct umig_set_key set_key_arg(void)
+{
+	struct umig_set_key arg = { .size = sizeof(arg) };
+
+	memcpy(arg.key, test_key, sizeof(arg.key));
+	return arg;
+}
+
+static struct umig_range range_arg(void)
+{
+	return (struct umig_range){
+		.size = sizeof(struct umig_range),
+		.mem_fd = -1,
+		.nr_pages = PAGES,
+		.addr = (uintptr_t)region.base,
+		.runs = (uintptr_t)runs,
+		.digests = (uintptr_t)digests,
+		.nr_runs = PAGES,
+		.nr_digests = PAGES,
+	};
+}
+
+static struct umig_confirm confirm_arg(void)
+{
+	return (struct umig_confirm){
+		.size = sizeof(struct umig_confirm),
+		.digests = (uintptr_t)held_digests,
+		.leases = (uintptr_t)leases,
+		.nr = PAGES,
+	};
+}
+
+static struct umig_fill fill_arg(void)
+{
+	return (struct umig_fill){
+		.size = sizeof(struct umig_fill),
+		.items = (uintptr_t)items,
+		.nr = 1,
+	};
+}
+
+static struct umig_release release_arg(void)
+{
+	return (struct umig_release){
+		.size = sizeof(struct umig_release),
+		.leases = (uintptr_t)leases,
+		.nr = 1,
+	};
+}
+
+static struct umig_stat stat_arg(void)
+{
+	return (struct umig_stat){ .size = sizeof(struct umig_stat) };
+}
+
+/* All ioctls in one table, for what is common to all. */
+union any_arg {
+	uint32_t size;
+	struct {
+		uint32_t size_, flags;
+	};
+	struct umig_info info;
+	struct umig_set_key set_key;
+	struct umig_range range;
+	struct umig_confirm confirm;
+	struct umig_fill fill;
+	struct umig_release release;
+	struct umig_stat stat;
+	char bytes[2 * PAGE];
+};
+
+struct ioctl_kind {
+	const char *name;
+	unsigned long nr;
+	uint32_t size;
+	bool needs_key;
+	bool answers;
+};
+
+static const struct ioctl_kind kinds[] = {
+	{ "INFO", UMIG_IOC_INFO, sizeof(struct umig_info), false, true },
+	{ "SET_KEY", UMIG_IOC_SET_KEY, sizeof(struct umig_set_key), false,
+	  false },
+	{ "RANGE", UMIG_IOC_RANGE, sizeof(struct umig_range), true, true },
+	{ "CONFIRM", UMIG_IOC_CONFIRM, sizeof(struct umig_confirm), true,
+	  true },
+	{ "FILL", UMIG_IOC_FILL, sizeof(struct umig_fill), true, true },
+	{ "RELEASE", UMIG_IOC_RELEASE, sizeof(struct umig_release), true,
+	  true },
+	{ "STAT", UMIG_IOC_STAT, sizeof(struct umig_stat), false, true },
+};
+
+static void valid_arg(unsigned long nr, union any_arg *arg)
+{
+	memset(arg, 0, sizeof(*arg));
+	switch (nr) {
+	case UMIG_IOC_INFO:
+		arg->info = info_arg();
+		break;
+	case UMIG_IOC_SET_KEY:
+		arg->set_key = set_key_arg();
+		break;
+	case UMIG_IOC_RANGE:
+		arg->range = range_arg();
+		break;
+	case UMIG_IOC_CONFIRM:
+		arg->confirm = confirm_arg();
+		break;
+	case UMIG_IOC_FILL:
+		arg->fill = fill_arg();
+		break;
+	case UMIG_IOC_RELEASE:
+		arg->release = release_arg();
+		break;
+	case UMIG_IOC_STAT:
+		arg->stat = stat_arg();
+		break;
+	}
+}
+
+static void expect(int got, int want, const char *name, const char *what)
+{
+	CHECK(got == -want, "%s, %s: %s, should be %s", name, what,
+	      strerror(-got), strerror(want));
+}
+
+static void test_unknown(void)
+{
+	int fd = dev_fresh("");
+	char arg[PAGE] = {};
+
+	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0x07), arg), ENOTTY,
+	       "number 7", "unknown");
+	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0xff), arg), ENOTTY,
+	       "number 255", "unknown");
+	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE + 1, 0), arg), ENOTTY,
+	       "another type", "unknown");
+	expect(dev_ioctl(fd, _IOWR(UMIG_IOC_TYPE, 0, struct umig_info), arg),
+	       ENOTTY, "INFO with a size in its number", "unknown");
+	close(fd);
+}
+
+static void test_sizes(void)
+{
+	int fd = dev_fresh("");
+	union any_arg arg;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const struct ioctl_kind *k = &kinds[i];
+
+		valid_arg(k->nr, &arg);
+		arg.size = 0;
+		expect(dev_ioctl(fd, k->nr, &arg), EINVAL, k->name, "size 0");
+		arg.size = k->size - 1;
+		expect(dev_ioctl(fd, k->nr, &arg), EINVAL, k->name,
+		       "size too small");
+		arg.size = sizeof(arg);
+		expect(dev_ioctl(fd, k->nr, &arg), E2BIG, k->name,
+		       "size above a page");
+		valid_arg(k->nr, &arg);
+		arg.size = k->size + 8;
+		expect(dev_ioctl(fd, k->nr, &arg), 0, k->name,
+		       "larger and zero");
+		valid_arg(k->nr, &arg);
+		arg.size = k->size + 8;
+		arg.bytes[k->size + 7] = 1;
+		expect(dev_ioctl(fd, k->nr, &arg), E2BIG, k->name,
+		       "larger and not zero");
+	}
+	close(fd);
+}
+
+static void test_pointers(void)
+{
+	int fd = dev_fresh("");
+	char *two, *readonly;
+	union any_arg arg;
+	size_t i;
+
+	two = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	readonly = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(two != MAP_FAILED && readonly != MAP_FAILED, "mmap");
+	munmap(two + PAGE, PAGE);
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const struct ioctl_kind *k = &kinds[i];
+
+		expect(dev_ioctl(fd, k->nr, NULL), EFAULT, k->name,
+		       "no argument");
+		valid_arg(k->nr, &arg);
+		memcpy(two + PAGE - 8, &arg, 8);
+		expect(dev_ioctl(fd, k->nr, two + PAGE - 8), EFAULT, k->name,
+		       "argument cut off");
+		if (!k->answers)
+			continue;
+		mprotect(readonly, PAGE, PROT_READ | PROT_WRITE);
+		memcpy(readonly, &arg, PAGE);
+		mprotect(readonly, PAGE, PROT_READ);
+		expect(dev_ioctl(fd, k->nr, readonly), EFAULT, k->name,
+		       "argument not writable");
+	}
+	CHECK(dev_stat(fd).leases == 0, "leases left by calls that failed");
+	munmap(two, PAGE);
+	munmap(readonly, PAGE);
+	close(fd);
+}
+
+static void test_flags(void)
+{
+	int fd = dev_fresh("");
+	union any_arg arg;
+	uint32_t bit;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const struct ioctl_kind *k = &kinds[i];
+
+		for (bit = 0; bit < 32; bit++) {
+			if (k->nr == UMIG_IOC_RELEASE && bit == 0)
+				continue;
+			valid_arg(k->nr, &arg);
+			arg.flags = 1u << bit;
+			expect(dev_ioctl(fd, k->nr, &arg), EINVAL, k->name,
+			       "unknown flag");
+		}
+	}
+	close(fd);
+}
+
+static void test_no_key(void)
+{
+	union any_arg arg;
+	char buf[256];
+	size_t i;
+	int fd;
+
+	module_reload("");
+	fd = dev_open();
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i].nr == UMIG_IOC_SET_KEY)
+			continue;
+		valid_arg(kinds[i].nr, &arg);
+		expect(dev_ioctl(fd, kinds[i].nr, &arg),
+		       kinds[i].needs_key ? ENOKEY : 0, kinds[i].name,
+		       "no key");
+	}
+	CHECK(read(fd, buf, sizeof(buf)) < 0 && errno == ENOKEY,
+	      "read without a key");
+	close(fd);
+}
+
+/* Returns the child's verdict; it has the open file but no privilege. */
+static int as_nobody(int (*fn)(int fd), int fd)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setgid(65534) || setuid(65534))
+			_exit(255);
+		_exit(-fn(fd));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status);
+}
+
+static int try_set_key(int fd)
+{
+	return dev_set_key(fd, test_key);
+}
+
+static int try_open(int fd)
+{
+	(void)fd;
+	return open("/dev/umig", O_RDWR) < 0 ? -errno : 0;
+}
+
+static int try_info(int fd)
+{
+	struct umig_info info = info_arg();
+
+	return dev_ioctl(fd, UMIG_IOC_INFO, &info);
+}
+
+static void test_privilege(void)
+{
+	int fd = dev_fresh("");
+	struct stat st;
+
+	expect(as_nobody(try_set_key, fd), EPERM, "SET_KEY", "as nobody");
+	expect(as_nobody(try_info, fd), 0, "INFO", "as nobody");
+	expect(as_nobody(try_open, fd), EACCES, "open", "as nobody");
+	REQUIRE(!stat("/dev/umig", &st), "stat");
+	CHECK((st.st_mode & 07777) == 0660 && st.st_uid == 0,
+	      "mode %o, owner %u", st.st_mode & 07777, st.st_uid);
+	close(fd);
+}
+
+static void test_set_key(void)
+{
+	struct umig_set_key arg = { .size = sizeof(arg) };
+	int fd = dev_fresh("");
+
+	expect(dev_ioctl(fd, UMIG_IOC_SET_KEY, &arg), EINVAL, "SET_KEY",
+	       "all zero");
+	close(fd);
+}
+
+#define RANGE_CASE(what, want, change)					\
+	do {								\
+		struct umig_range a = range_arg();			\
+									\
+		change;							\
+		expect(dev_ioctl(fd, UMIG_IOC_RANGE, &a), want,		\
+		       "RANGE", what);					\
+	} while (0)
+
+static void test_range(void)
+{
+	int fd = dev_fresh("");
+	uint32_t max = dev_info(fd).max_batch;
+
+	REQUIRE(dev_settle(fd), "not settled");
+	RANGE_CASE("valid", 0, (void)a);
+	RANGE_CASE("unaligned", EINVAL, a.addr += 8);
+	RANGE_CASE("no pages", EINVAL, a.nr_pages = 0);
+	RANGE_CASE("too many pages", EINVAL, a.nr_pages = max + 1);
+	RANGE_CASE("no room for runs", EINVAL, a.nr_runs = 0);
+	RANGE_CASE("address wraps", EINVAL, a.addr = -(uint64_t)PAGE);
+	RANGE_CASE("kernel address", 0, a.addr = 0xffff888000000000);
+	RANGE_CASE("another process", EOPNOTSUPP, a.mem_fd = fd);
+	RANGE_CASE("mem_fd -2", EOPNOTSUPP, a.mem_fd = -2);
+	RANGE_CASE("bad runs", EFAULT, a.runs = BAD_POINTER);
+	RANGE_CASE("bad digests", EFAULT, a.digests = BAD_POINTER);
+	RANGE_CASE("largest", 0, {
+		a.nr_pages = max;
+		a.nr_runs = max;
+		a.nr_digests = max;
+	});
+	RANGE_CASE("more room than pages", 0, a.nr_runs = UINT32_MAX);
+	close(fd);
+}
+
+#define CONFIRM_CASE(what, want, change)				\
+	do {								\
+		struct umig_confirm a = confirm_arg();			\
+									\
+		change;							\
+		expect(dev_ioctl(fd, UMIG_IOC_CONFIRM, &a), want,	\
+		       "CONFIRM", what);				\
+		CHECK(dev_stat(fd).leases == 0,				\
+		      "CONFIRM, %s: leases were taken", what);		\
+	} while (0)
+
+static void test_confirm(void)
+{
+	int fd = dev_fresh("");
+	uint32_t max = dev_info(fd).max_batch;
+	uint32_t held, released;
+
+	REQUIRE(dev_settle(fd), "not settled");
+	CONFIRM_CASE("none", EINVAL, a.nr = 0);
+	CONFIRM_CASE("too many", EINVAL, a.nr = max + 1);
+	CONFIRM_CASE("bad digests", EFAULT, a.digests = BAD_POINTER);
+	CONFIRM_CASE("bad leases", EFAULT, a.leases = BAD_POINTER);
+	/* So that the cases above had something to lease. */
+	REQUIRE(!dev_confirm(fd, held_digests, PAGES, leases, &held) &&
+		held == PAGES, "%u of %u held", held, PAGES);
+	REQUIRE(!dev_release_all(fd, &released) && released == PAGES,
+		"%u released", released);
+	close(fd);
+}
+
+static void test_fill(void)
+{
+	int fd = dev_fresh("");
+	struct umig_fill arg = fill_arg();
+	uint32_t max = dev_info(fd).max_batch;
+
+	arg.nr = 0;
+	expect(dev_ioctl(fd, UMIG_IOC_FILL, &arg), EINVAL, "FILL", "none");
+	arg.nr = max + 1;
+	expect(dev_ioctl(fd, UMIG_IOC_FILL, &arg), EINVAL, "FILL",
+	       "too many");
+	arg.nr = max;
+	expect(dev_ioctl(fd, UMIG_IOC_FILL, &arg), 0, "FILL", "largest");
+	arg.items = BAD_POINTER;
+	expect(dev_ioctl(fd, UMIG_IOC_FILL, &arg), EFAULT, "FILL",
+	       "bad items");
+	close(fd);
+}
+
+static void test_release(void)
+{
+	int fd = dev_fresh("");
+	struct umig_release arg = release_arg();
+	uint32_t max = dev_info(fd).max_batch;
+
+	expect(dev_ioctl(fd, UMIG_IOC_RELEASE, &arg), 0, "RELEASE",
+	       "unknown lease");
+	CHECK(arg.nr_released == 0, "%u unknown leases released",
+	      arg.nr_released);
+	arg.nr = 0;
+	expect(dev_ioctl(fd, UMIG_IOC_RELEASE, &arg), EINVAL, "RELEASE",
+	       "none");
+	arg.nr = max + 1;
+	expect(dev_ioctl(fd, UMIG_IOC_RELEASE, &arg), EINVAL, "RELEASE",
+	       "too many");
+	arg.nr = 1;
+	arg.leases = BAD_POINTER;
+	expect(dev_ioctl(fd, UMIG_IOC_RELEASE, &arg), EFAULT, "RELEASE",
+	       "bad leases");
+
+	arg = (struct umig_release){ .size = sizeof(arg),
+				     .flags = UMIG_RELEASE_ALL };
+	expect(dev_ioctl(fd, UMIG_IOC_RELEASE, &arg), 0, "RELEASE", "all");
+	arg.nr = 1;
+	expect(dev_ioctl(fd, UMIG_IOC_RELEASE, &arg), EINVAL, "RELEASE",
+	       "all, and a count");
+	arg.nr = 0;
+	arg.leases = (uintptr_t)leases;
+	expect(dev_ioctl(fd, UMIG_IOC_RELEASE, &arg), EINVAL, "RELEASE",
+	       "all, and a list");
+	close(fd);
+}
+
+static void test_read(void)
+{
+	int fd = dev_fresh("");
+	char buf[sizeof(struct umig_record)];
+
+	CHECK(read(fd, buf, sizeof(buf) - 1) < 0 && errno == EINVAL,
+	      "a buffer below a record");
+	CHECK(read(fd, buf, 0) < 0 && errno == EINVAL, "an empty buffer");
+	REQUIRE(dev_settle(fd), "not settled");
+	CHECK(read(fd, (void *)BAD_POINTER, sizeof(buf)) < 0 &&
+	      errno == EFAULT, "a bad buffer");
+	CHECK(lseek(fd, 0, SEEK_SET) == 0, "back to the start");
+	CHECK(lseek(fd, 1, SEEK_SET) < 0 && errno == EINVAL, "seek to 1");
+	CHECK(lseek(fd, 0, SEEK_CUR) < 0 && errno == EINVAL, "SEEK_CUR");
+	CHECK(lseek(fd, 0, SEEK_END) < 0 && errno == EINVAL, "SEEK_END");
+	CHECK(pread(fd, buf, sizeof(buf), INT64_MAX - PAGE) == 0,
+	      "a position that is no position isn't the end");
+	close(fd);
+}
+
+static const struct test_case cases[] = {
+	{ "unknown ioctls", test_unknown },
+	{ "sizes of arguments", test_sizes },
+	{ "pointers to arguments", test_pointers },
+	{ "unknown flags", test_flags },
+	{ "no key", test_no_key },
+	{ "privilege", test_privilege },
+	{ "SET_KEY", test_set_key },
+	{ "RANGE", test_range },
+	{ "CONFIRM leases nothing on an error", test_confirm },
+	{ "FILL", test_fill },
+	{ "RELEASE", test_release },
+	{ "read and lseek", test_read },
+};
+
+int main(void)
+{
+	size_t i;
+
+	if (sodium_init() < 0)
+		bail("libsodium");
+	ksm_reset();
+	ksm_run();
+	region_map(&region, PAGES, PAGES / 2, SEED);
+	if (!region_wait_merged(&region))
+		bail("KSM doesn't merge");
+	ksm_write("run", 0);
+	for (i = 0; i < PAGES; i++)
+		digest_of_page(region.base + i * PAGE, held_digests[i]);
+	return test_main(cases, ARRAY_SIZE(cases));
+}

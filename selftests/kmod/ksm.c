@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KSM's knobs, mergeable memory, and the reference walk; see ksm.h.
+ */
+#include "ksm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define PM_PRESENT (1ull << 63)
+#define PM_PFN ((1ull << 55) - 1)
+#define KPF_KSM (1ull << 21)
+#define MOVE_ALL 4	/* MPOL_MF_MOVE_ALL */
+
+static void knob_path(char *path, size_t len, const char *knob)
+{
+	snprintf(path, len, "/sys/kernel/mm/ksm/%s", knob);
+}
+
+long ksm_read(const char *knob)
+{
+	char path[128], text[32];
+	ssize_t n;
+	int fd;
+
+	knob_path(path, sizeof(path), knob);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		bail("%s: %s", path, strerror(errno));
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		bail("%s: can't be read", path);
+	text[n] = 0;
+	return atol(text);
+}
+
+int ksm_try_write(const char *knob, long value)
+{
+	char path[128], text[32];
+
+	knob_path(path, sizeof(path), knob);
+	snprintf(text, sizeof(text), "%ld", value);
+	return write_file(path, text);
+}
+
+void ksm_write(const char *knob, long value)
+{
+	int err = ksm_try_write(knob, value);
+
+	if (err)
+		bail("ksm: %s=%ld: %s", knob, value, strerror(-err));
+}
+
+void ksm_reset(void)
+{
+	ksm_write("run", 2);
+	ksm_write("run", 0);
+	ksm_write("max_page_sharing", 256);
+	ksm_write("stable_node_chains_prune_millisecs", 2000);
+	ksm_write("use_zero_pages", 0);
+}
+
+void ksm_run(void)
+{
+	ksm_write("pages_to_scan", 20000);
+	ksm_write("sleep_millisecs", 2);
+	ksm_write("run", 1);
+}
+
+void fill_page(void *page, uint64_t seed)
+{
+	uint64_t x = seed * 0x9E3779B97F4A7C15ull + 0x1234567;
+	uint64_t *words = page;
+	size_t i;
+
+	for (i = 0; i < PAGE / sizeof(*words); i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		words[i] = x;
+	}
+}
+
+void region_map(struct region *r, size_t pages, size_t distinct,
+		uint64_t first)
+{
+	size_t i;
+
+	r->pages = pages;
+	r->seeds = calloc(pages, sizeof(*r->seeds));
+	r->base = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!r->seeds || r->base == MAP_FAILED)
+		bail("no memory for %zu pages", pages);
+	madvise(r->base, pages * PAGE, MADV_NOHUGEPAGE);
+	for (i = 0; i < pages; i++)
+		region_write(r, i, first + i % distinct);
+	if (madvise(r->base, pages * PAGE, MADV_MERGEABLE))
+		bail("MADV_MERGEABLE: %s", strerror(errno));
+}
+
+void region_unmap(struct region *r)
+{
+	munmap(r->base, r->pages * PAGE);
+	free(r->seeds);
+	memset(r, 0, sizeof(*r));
+}
+
+void region_write(struct region *r, size_t page, uint64_t seed)
+{
+	fill_page(r->base + page * PAGE, seed);
+	r->seeds[page] = seed;
+}
+
+bool region_intact(const struct region *r)
+{
+	char want[PAGE];
+	size_t i;
+
+	for (i = 0; i < r->pages; i++) {
+		fill_page(want, r->seeds[i]);
+		if (memcmp(want, r->base + i * PAGE, PAGE))
+			return false;
+	}
+	return true;
+}
+
+static bool all_merged(void *arg)
+{
+	const struct region *r = arg;
+
+	return walk_count(r->base, r->pages) == r->pages;
+}
+
+bool region_wait_merged(const struct region *r)
+{
+	return wait_until(all_merged, (void *)r, MERGE_TIMEOUT_MS);
+}
+
+size_t region_move(const struct region *r, int node)
+{
+	void **addrs = calloc(r->pages, sizeof(*addrs));
+	int *nodes = calloc(r->pages, sizeof(*nodes));
+	int *status = calloc(r->pages, sizeof(*status));
+	size_t i, there = 0;
+
+	if (!addrs || !nodes || !status)
+		bail("no memory");
+	for (i = 0; i < r->pages; i++) {
+		addrs[i] = r->base + i * PAGE;
+		nodes[i] = node < 0 ? (int)(i % 2) : node;
+		status[i] = -1;
+	}
+	syscall(SYS_move_pages, 0, r->pages, addrs, nodes, status, MOVE_ALL);
+	for (i = 0; i < r->pages; i++)
+		there += status[i] == nodes[i];
+	free(addrs);
+	free(nodes);
+	free(status);
+	return there;
+}
+
+static int proc_fd(int *fd, const char *path)
+{
+	if (*fd < 0)
+		*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0)
+		bail("%s: %s", path, strerror(errno));
+	return *fd;
+}
+
+/* The calling process's own, which changes with fork(). */
+static int pagemap_fd(void)
+{
+	static int fd = -1;
+	static pid_t owner;
+
+	if (fd >= 0 && owner != getpid()) {
+		close(fd);
+		fd = -1;
+	}
+	owner = getpid();
+	return proc_fd(&fd, "/proc/self/pagemap");
+}
+
+static uint64_t pagemap_entry(const void *addr)
+{
+	uint64_t entry;
+
+	if (pread(pagemap_fd(), &entry, sizeof(entry),
+		  (uintptr_t)addr / PAGE * sizeof(entry)) != sizeof(entry))
+		bail("pagemap: %s", strerror(errno));
+	return entry;
+}
+
+static bool pfn_is_ksm(uint64_t pfn)
+{
+	static int fd = -1;
+	uint64_t flags;
+
+	if (pread(proc_fd(&fd, "/proc/kpageflags"), &flags, sizeof(flags),
+		  pfn * sizeof(flags)) != sizeof(flags))
+		return false;
+	return flags & KPF_KSM;
+}
+
+bool walk_present(const void *addr)
+{
+	return pagemap_entry(addr) & PM_PRESENT;
+}
+
+uint64_t walk_pfn(const void *addr)
+{
+	return pagemap_entry(addr) & PM_PFN;
+}
+
+void walk(const void *base, size_t pages, bool *merged)
+{
+	uint64_t entry;
+	size_t i;
+
+	for (i = 0; i < pages; i++) {
+		entry = pagemap_entry((const char *)base + i * PAGE);
+		merged[i] = entry & PM_PRESENT && pfn_is_ksm(entry & PM_PFN);
+	}
+}
+
+size_t walk_count(const void *base, size_t pages)
+{
+	bool *merged = calloc(pages, sizeof(*merged));
+	size_t i, n = 0;
+
+	if (!merged)
+		bail("no memory");
+	walk(base, pages, merged);
+	for (i = 0; i < pages; i++)
+		n += merged[i];
+	free(merged);
+	return n;
+}

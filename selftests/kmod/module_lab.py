@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The module's tests, all in one lab host.
+
+    module_lab.py [PROGRAM...]      all, or just these: churn_test, ...
+
+The programs are built by "make kmod-tests"; UMIG_CHURN_SECONDS (30) says how
+long the two churn tests take.
+"""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+# pylint: disable=wrong-import-position
+from lab.cluster import Cluster
+from lab.tap import Skip, Tap, check, diag
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
+SECONDS = int(os.environ.get("UMIG_CHURN_SECONDS") or 30)
+# Memory that can go offline, for the leases in it, and two memory nodes.
+CMDLINE = "movablecore=1G numa=fake=2"
+DEBUG = ["env", "UMIG_KO=/umig-debug.ko"]
+
+# Each program's command lines.
+PROGRAMS = {
+    "abi_test": [["abi_test"]],
+    "digest_test": [["digest_test"]],
+    "index_test": [["index_test"]],
+    "lease_test": [["lease_test"]],
+    "hooks_test": [["hooks_test"]],
+    "numa_test": [["numa_test"]],
+    "offline_test": [["offline_test"]],
+    "swap_test": [["swap_test"]],
+    "refuse_test": [DEBUG + ["refuse_test"]],
+    "unload_test": [["unload_test"]],
+    "churn_test": [
+        ["churn_test", SECONDS],
+        DEBUG + ["churn_test", SECONDS, "broken"],
+    ],
+    "stress_test": [["stress_test", SECONDS]],
+}
+
+RESULT = re.compile(r"(not )?ok \d+ - (.*?)(?: # SKIP (.*))?$")
+PLAN = re.compile(r"1\.\.(\d+)$")
+
+
+class Relay:
+    """Tells a program's TAP again as part of this one."""
+
+    def __init__(self, tap, name):
+        self.tap = tap
+        self.name = name
+        self.plan = None
+        self.results = 0
+        self.failed = 0
+        self.comments = []
+
+    def line(self, text):
+        """One line of the program's output."""
+        result, plan = RESULT.match(text), PLAN.match(text)
+        if plan:
+            self.plan = int(plan[1])
+        elif result:
+            self.results += 1
+            self.failed += bool(result[1])
+            with self.tap.case(f"{self.name}: {result[2]}"):
+                if result[3]:
+                    raise Skip(result[3])
+                check(not result[1], "\n".join(self.comments) or "failed")
+            self.comments = []
+        elif text.startswith("# "):
+            self.comments.append(text[2:])
+            diag(text[2:])
+        elif not text.startswith("TAP version"):
+            diag(text)
+
+    def end(self, command):
+        """The program has ended: did it say all it had to?"""
+        whole = self.plan is not None and self.results == self.plan
+        if not whole or bool(command.status) != bool(self.failed):
+            with self.tap.case(f"{self.name} runs to its end"):
+                check(False, f"{self.results} of {self.plan} results, exit "
+                      f"status {command.status}")
+
+
+def run_program(host, tap, argv):
+    """Run a program in the host and relay its results."""
+    name = next(a for a in argv if a in PROGRAMS)
+    relay, command = Relay(tap, name), host.start(argv)
+    try:
+        command.wait(300 + 3 * SECONDS)
+    finally:
+        for line in command.lines:
+            relay.line(line.text)
+    relay.end(command)
+
+
+def main():
+    """Boot a host and run everything in it."""
+    names = sys.argv[1:] or list(PROGRAMS)
+    programs = os.path.join(BUILD, "selftests/kmod")
+    files = [(os.path.join(programs, n), f"/bin/{n}") for n in names]
+    modules = [os.path.join(BUILD, "umig.ko"),
+               os.path.join(BUILD, "umig-debug.ko")]
+    tap = Tap()
+    with tap.lab("no kernel complaint"):
+        with Cluster(1, files=files, ko=modules, cmdline=CMDLINE,
+                     modules=["zram"]) as lab:
+            for name in names:
+                for argv in PROGRAMS[name]:
+                    run_program(lab.hosts[0], tap, argv)
+                    lab.check()
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

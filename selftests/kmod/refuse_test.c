@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A kernel that isn't what the module knows is refused, at load or as soon as
+ * it shows.  With the debug build, which can pretend.
+ */
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "harness.h"
+#include "ksm.h"
+
+#define PAGES 256
+#define SEED 40000
+#define BREAK_LAYOUT 8
+
+static uint8_t classes[PAGES];
+static digest_t digests[PAGES];
+
+static void merge(struct region *r, uint64_t seed)
+{
+	ksm_run();
+	region_map(r, PAGES, PAGES / 2, seed);
+	if (!region_wait_merged(r))
+		bail("KSM doesn't merge");
+	ksm_write("run", 0);
+}
+
+static void refused(const char *params, int want)
+{
+	int err;
+
+	module_unload();
+	err = module_load(params);
+	CHECK(err == want, "%s: %s, should be %s", params, strerror(-err),
+	      strerror(-want));
+	CHECK(access("/dev/umig", F_OK), "%s: there is a device", params);
+	err = module_load("");
+	CHECK(!err, "can't be loaded after a refusal: %s", strerror(-err));
+}
+
+static void test_layout_at_load(void)
+{
+	struct region r;
+
+	ksm_reset();
+	merge(&r, SEED);
+	refused("debug_break=8", -EOPNOTSUPP);
+	region_unmap(&r);
+}
+
+static void test_symbol(void)
+{
+	refused("debug_break=16", -ENOENT);
+}
+
+static bool scan_mode(void *arg)
+{
+	return dev_info(*(int *)arg).mode == UMIG_MODE_SCAN;
+}
+
+static size_t count(uint8_t class)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < PAGES; i++)
+		n += classes[i] == class;
+	return n;
+}
+
+static void test_layout_later(void)
+{
+	uint32_t lease, held;
+	struct region r, more;
+	digest_t d[1];
+	int fd;
+
+	ksm_reset();
+	fd = dev_fresh("");
+	merge(&r, SEED);
+	REQUIRE(dev_settle(fd), "not settled");
+	REQUIRE(!dev_range(fd, r.base, PAGES, classes, digests) &&
+		count(UMIG_PAGE_MERGED) == PAGES, "not known");
+
+	module_param("debug_break", BREAK_LAYOUT);
+	merge(&more, 2 * SEED);
+	CHECK(wait_until(scan_mode, &fd, 10000), "not noticed");
+	REQUIRE(!dev_range(fd, r.base, PAGES, classes, digests), "RANGE");
+	CHECK(count(UMIG_PAGE_MERGED_UNHASHED) == PAGES,
+	      "%zu digests are still given out", count(UMIG_PAGE_MERGED));
+	CHECK(dev_stat(fd).canary_fails == 1, "counted %llu times",
+	      (unsigned long long)dev_stat(fd).canary_fails);
+
+	/* What is leased has been hashed again, so it is right. */
+	digest_of_seed(SEED, d[0]);
+	CHECK(!dev_confirm(fd, d, 1, &lease, &held) && held == 1, "not held");
+	CHECK(dev_stat(fd).lease_rehashed >= 1, "not hashed again");
+
+	module_param("debug_break", 0);
+	CHECK(dev_info(fd).mode == UMIG_MODE_SCAN, "trusted again");
+	region_unmap(&more);
+	region_unmap(&r);
+	close(fd);
+}
+
+static const struct test_case cases[] = {
+	{ "another layout is refused at load", test_layout_at_load },
+	{ "a missing function is refused at load", test_symbol },
+	{ "another layout is noticed later", test_layout_later },
+};
+
+int main(void)
+{
+	int err;
+
+	if (sodium_init() < 0)
+		bail("libsodium");
+	err = test_main(cases, ARRAY_SIZE(cases));
+	module_unload();
+	ksm_reset();
+	return err;
+}

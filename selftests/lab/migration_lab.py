@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Migrations of Linux guests between two hosts, with and without the module,
+undisturbed and disturbed.  One pair of hosts serves all cases, in order: the
+guest goes back and forth, at work all the while, and each case ends with the
+guest alive and its memory, disk and clock as it left them.
+"""
+
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# pylint: disable=wrong-import-position
+from lab import guest, ksm, scenario
+from lab.cluster import Cluster
+from lab.host import Disk
+from lab.scenario import Guest
+from lab.tap import Tap, check, diag
+
+SHARED_MB = 96
+MIGRATION_FAILED = 3
+
+
+def describe(report):
+    """A migration in a comment line."""
+    pages = report["pages"]
+    diag(f"{report['rounds']} rounds by {report['dirty_source']}, "
+         f"{report['total_ms']:.0f} ms, downtime {report['downtime_ms']:.0f} "
+         f"ms, verification {report['verify_ms']:.0f} ms, zero "
+         f"{pages['zero']} held {pages['held']} duplicate "
+         f"{pages['duplicate']} plain {pages['plain']} resent "
+         f"{pages['resent']}, wire {report['bytes']['wire_tx']}")
+
+
+def check_moved(g, migration, host):
+    """A migration that succeeded: the report, and the guest."""
+    report = migration.report
+    describe(report)
+    check(report["status"] == "completed", f"status {report['status']}")
+    check(report["verified"] is True, "memory was compared, and equal")
+    check(g.process.host is host, "the guest is at the destination")
+    check(migration.source.command.status == 0,
+          f"the source's process ended: {migration.source.command.status}")
+    pages = report["pages"]
+    check(pages["zero"] + pages["held"] + pages["duplicate"] +
+          pages["plain"] == pages["total"], f"each page has a class: {pages}")
+    check(len(migration.classes()) == pages["total"],
+          "the file of classes has a byte a page")
+    alive(g)
+
+
+def alive(g, beats=20):
+    """The guest works and has nothing to complain about."""
+    g.serial.wait_beats(beats)
+    g.serial.check()
+
+
+def check_failed(g, migration, words, status=MIGRATION_FAILED):
+    """A migration that failed: said why, and the guest is where it was."""
+    check(migration.wait(120) == status,
+          f"umig migrate ended with {migration.command.status}, not {status}")
+    text = migration.command.err
+    diag(text.strip())
+    for word in words:
+        check(word in text, f"the message names {word!r}")
+    check(migration.report["status"] == "failed", migration.report["status"])
+    check(g.process is migration.source, "the guest is at the source")
+    alive(g)
+
+
+def without_module(tap, g, there):
+    """Both hosts lack the module: everything that isn't zero is sent."""
+    with tap.case("a guest moves without the module, and the user is told"):
+        migration = g.migrate(there)
+        report = migration.report
+        check_moved(g, migration, there)
+        check(report["pages"]["held"] == 0, "nothing was held")
+        check(report["index"]["offered"] == 0, "nothing was offered")
+        check("module" in report["warning"],
+              f"the warning names the module: {report['warning']!r}")
+        check(report["bytes"]["wire_tx"] > report["pages"]["plain"] * 4096,
+              "plain pages were sent whole")
+
+
+def dense_writer(tap, dense, there):
+    """The ring with a writer that outruns the link."""
+    with tap.case("a dense writer moves, round after round by the ring"):
+        before = dense.process.ask("query-dirty")
+        migration = dense.start_migration(
+            dense.listen(there, port=7001), "--max-rounds", 3,
+            "--on-timeout", "stop", port=7001)
+        source = dense.process
+        counters = poll_dirty(source, migration)
+        migration.finish()
+        check_moved(dense, migration, there)
+        report = migration.report
+        check(report["dirty_source"] == "ring", report["dirty_source"])
+        check(report["rounds"] >= 3, f"{report['rounds']} rounds")
+        check(report["pages"]["resent"] > 1000,
+              f"{report['pages']['resent']} pages re-sent")
+        harvested = counters["ring-harvested"] - before["ring-harvested"]
+        check(harvested > 1000, f"{harvested} entries harvested from rings")
+        check(counters["log-gets"] == before["log-gets"],
+              "the bitmap wasn't asked")
+        check(counters["ring-overflows"] == 0, "no ring overflowed")
+        passes = dense.serial.beats[-1].dense
+        dense.serial.wait(lambda: dense.serial.beats[-1].dense >= passes + 2,
+                          60, "two more dense passes")
+        dense.serial.check()
+
+
+def poll_dirty(source, migration):
+    """The last dirty counters that the source told before it ended."""
+    last = None
+    while migration.command.running():
+        try:
+            last = source.ask("query-dirty")
+        except scenario.LabError:
+            break
+    return check(last, "the source told its counters during the migration")
+
+
+def in_precopy(migration, sent):
+    """Wait until pre-copy is well under way."""
+    while True:
+        report = migration.source.ask("query-migrate")
+        if report.get("status") == "precopy" and \
+           report["bytes"]["wire_tx"] > sent:
+            return
+        check(migration.command.running(),
+              f"the migration is still under way: {report.get('status')}")
+
+
+def destination_killed(tap, lab, g, there):
+    """The destination dies in the middle of pre-copy."""
+    with tap.case("a destination killed in pre-copy leaves the guest here"):
+        lab.slow(there, 4 << 20)
+        migration = g.start_migration(g.listen(there))
+        in_precopy(migration, 4 << 20)
+        beats = len(g.serial.beats)
+        migration.target.command.signal(signal.SIGKILL)
+        check_failed(g, migration, ["destination"])
+        check(len(g.serial.beats) > beats, "its heart goes on")
+        lab.slow(there, 0)
+    with tap.case("and moves to a fresh destination afterwards"):
+        lab.slow(there, 0)
+        migration = g.start_migration(g.listen(there, dirty="bitmap"))
+        migration.finish()
+        check_moved(g, migration, there)
+
+
+def link_cut(tap, lab, g, there):
+    """The cable is pulled in the middle of pre-copy."""
+    with tap.case("a link cut in pre-copy leaves the guest here"):
+        lab.slow(there, 4 << 20)
+        process = g.listen(there)
+        migration = g.start_migration(process, "--timeout", 5)
+        in_precopy(migration, 4 << 20)
+        lab.cut(there)
+        check_failed(g, migration, ["silent for 5 s"])
+        lab.join(there)
+        lab.slow(there, 0)
+        process.command.kill()
+
+
+def without_key(tap, lab, g, there):
+    """The module is loaded but has no key; the guest came to a bitmap."""
+    with tap.case("by the bitmap, with a module that lacks a key: it is said"):
+        for host in lab.hosts:
+            host.sh("insmod /umig.ko")
+        migration = g.migrate(there)
+        check_moved(g, migration, there)
+        check("key" in migration.report["warning"],
+              f"the warning names the key: {migration.report['warning']!r}")
+        check(migration.report["pages"]["held"] == 0, "nothing was held")
+        check(migration.report["dirty_source"] == "bitmap",
+              migration.report["dirty_source"])
+
+
+def merge_with_image(lab, disk):
+    """Let KSM merge what guests read of their image with copies of it."""
+    for host in lab.hosts:
+        # One copy makes the guest's pages merge, two make pages merge that
+        # no guest here has.
+        host.stand_in = host.start(["mergeable", disk, SHARED_MB, 2],
+                                   keep_input=True)
+    for host in lab.hosts:
+        host.stand_in.wait_line(lambda line: line.text == "READY", 120)
+        ksm.speed(host, 5000)
+    for host in lab.hosts:
+        ksm.settle(host)
+        scenario.wait_index(host)
+
+
+def hash_only(tap, lab, g, there):
+    """Pages that both hosts have merged go as digests, under leases."""
+    with tap.case("merged pages are held; leases are taken and released"):
+        scenario.set_key(*lab.hosts)
+        merge_with_image(lab, "/dev/vdc")
+        before = scenario.index(there)
+        process = g.listen(there)
+        # Somebody else finds the port first.
+        there.sh("head -c 100000 /dev/urandom | nc -w 2 "
+                 f"{there.address} {scenario.PORT} > /dev/null; true")
+        migration = g.start_migration(process)
+        migration.finish()
+        check_moved(g, migration, there)
+        report, after = migration.report, scenario.index(there)
+        check(report["pages"]["held"] > 2000,
+              f"{report['pages']['held']} pages held")
+        check(report["warning"] == "", report["warning"])
+        check(0 < report["index"]["confirmed"] <= report["index"]["offered"],
+              f"{report['index']}")
+        taken = after["confirm_held"] - before["confirm_held"]
+        check(taken >= report["index"]["confirmed"],
+              f"{taken} leases taken, {report['index']['confirmed']} "
+              "confirmed")
+        check(after["leases"] == 0, f"{after['leases']} leases still held")
+        given = after["lease_released"] - before["lease_released"] + \
+            after["lease_expired"] - before["lease_expired"]
+        check(given == taken, f"{taken} leases taken, {given} given back")
+        check(after["filled"] > before["filled"], "pages were filled")
+        check(after["lease_mismatch"] == 0, "no lease was of a wrong content")
+
+
+def churn(tap, lab, g, there):
+    """What is merged changes while the migration runs."""
+    with tap.case("pages that leave KSM under way come whole"):
+        process = g.listen(there)
+        migration = g.start_migration(process)
+        touched = 0
+        while migration.command.running():
+            for host in lab.hosts:
+                host.stand_in.send(f"touch {3 + touched % 5}\n")
+            touched += 1
+            for host in lab.hosts:
+                host.stand_in.wait_line(lambda line: True, 60, touched)
+        migration.finish()
+        diag(f"memory of both hosts touched {touched} times, refused "
+             f"{migration.report['index']['refused']}")
+        check_moved(g, migration, there)
+        check(touched > 0, "memory was touched during the migration")
+        check(migration.report["index"]["confirmed"] <
+              migration.report["index"]["offered"],
+              f"some were not held any more: {migration.report['index']}")
+        check(scenario.index(there)["leases"] == 0, "no lease is left")
+
+
+def stop_all(tap, lab, guests):
+    """The end: file systems in order, nothing merged, no reference left."""
+    with tap.case("guests end, their disks are in order, the modules unload"):
+        for g, disk in guests:
+            g.stop()
+            guest.fsck(disk)
+        for host in lab.hosts:
+            host.stand_in.end_input()
+            host.stand_in.wait(30)
+            host.sh("echo 2 > /sys/kernel/mm/ksm/run; rmmod umig")
+            check(ksm.state(host).pages_shared == 0, "nothing is merged")
+
+
+def main():
+    """The exit status."""
+    tap = Tap()
+    disks = [guest.scratch(), guest.scratch(), Disk(guest.disk(), True)]
+    with tap.lab("the lab"), Cluster(
+            2, files=scenario.files(), ko=scenario.KO, disks=disks) as lab:
+        a, b = lab.hosts
+        g = Guest("g1", "/dev/vda", memory="192M", cpus=2,
+                  dirty="ring",
+                  work={"read_mb": 48, "cold_mb": 8}).start(a)
+        dense = Guest("dense", "/dev/vdb", memory="128M", dirty="ring",
+                      work={"read_mb": 4, "dense_kb": 16384}).start(a)
+        g.ready()
+        dense.ready()
+        without_module(tap, g, b)
+        dense_writer(tap, dense, b)
+        destination_killed(tap, lab, g, a)
+        link_cut(tap, lab, g, b)
+        without_key(tap, lab, g, b)
+        hash_only(tap, lab, g, a)
+        churn(tap, lab, g, b)
+        stop_all(tap, lab, ((g, disks[0]), (dense, disks[1])))
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
