@@ -109,7 +109,7 @@ def main():
                os.path.join(BUILD, "umig-debug.ko")]
     tap = Tap()
     with tap.lab("no kernel complaint"):
-        with Cluster(1, files=files, ko=modules, cmdline=CMDLINE,
+        with Cluster(1, files=files, ko=modules, cmdline=CMDLINE, cpus=2,
                      modules=["zram"]) as lab:
             for name in names:
                 for argv in PROGRAMS[name]:

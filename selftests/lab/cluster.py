@@ -56,12 +56,14 @@ class Cluster:
     @files: (here, in the hosts) pairs; programs bring their libraries.
     @ko: modules to put into each host's / (and to load with @load).
     @disks: Disk objects that all hosts see, in order: /dev/vda, ...
+    @cpus: of each host.  One, unless no VM runs in them: with several vCPU
+    threads the emulator loses about one VM in ten (Documentation/lab.rst).
     @cpu: QEMU's name of their CPU, or one for each.
     @modules: more Debian kernel modules to have for modprobe.
     """
 
     def __init__(self, count=1, *, files=(), ko=(), load=False, disks=(),
-                 memory="2G", cpus=2, cpu="max", modules=(), cmdline="",
+                 memory="2G", cpus=1, cpu="max", modules=(), cmdline="",
                  trouble_is_fatal=True):
         self.hosts = []
         self.hub = None
@@ -80,7 +82,7 @@ class Cluster:
                               [(k, "/") for k in ko], modules)
             self.hub = Hub(count)
             say(f"lab: booting {count} host{'s'[:count - 1]} with "
-                f"{kernel.version}, {memory} and {cpus} CPUs each")
+                f"{kernel.version}, {memory} and {cpus} CPU{'s'[:cpus - 1]} each")
             for i, link in enumerate(self.hub.links):
                 self.hosts.append(Host(
                     f"host{i + 1}", self.dir, initrd, memory=memory,

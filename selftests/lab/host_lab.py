@@ -140,7 +140,7 @@ def main():
     """The exit status."""
     tap = Tap()
     with tap.lab("the lab"):
-        lab = Cluster(2, files=[ksm.walker(), (image.program("mergeable"),
+        lab = Cluster(2, cpus=2, files=[ksm.walker(), (image.program("mergeable"),
                                                "/bin/mergeable")],
                       disks=[guest.scratch()], memory="1G")
         try:
