@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Locks and records of VMs on disk: see handover_store.h.
+ */
+#include "migrate/handover_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/**
+ * struct handover_store - All constant while it is open.
+ * @dir_fd: the state directory.
+ * @lock_fd: holds the lock.
+ */
+struct handover_store {
+	char dir[PATH_MAX];
+	char name[HANDOVER_NAME_MAX + 1];
+	char lock[HANDOVER_NAME_MAX + 16];
+	char record[HANDOVER_NAME_MAX + 16];
+	char fresh[HANDOVER_NAME_MAX + 16];
+	char last[HANDOVER_NAME_MAX + 16];
+	int dir_fd;
+	int lock_fd;
+};
+
+static int check_name(const char *name, struct err *err)
+{
+	if (*name && *name != '.' && !strchr(name, '/') &&
+	    strlen(name) <= HANDOVER_NAME_MAX)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "\"%.120s\" can't be a VM's name: it names files: 1 to %d bytes, no /, no . at its begin",
+		       name, HANDOVER_NAME_MAX);
+}
+
+/* Root's state is the host's; any other user's is his own. */
+static int default_dir(char *to, size_t room)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (!geteuid())
+		n = snprintf(to, room, "%s", HANDOVER_STATE_DIR);
+	else if (state && *state == '/')
+		n = snprintf(to, room, "%s/umig", state);
+	else if (home && *home == '/')
+		n = snprintf(to, room, "%s/.local/state/umig", home);
+	else
+		return -ENOENT;
+	return n >= 0 && (size_t)n < room ? 0 : -ENAMETOOLONG;
+}
+
+static int fill(struct handover_store *s, const char *dir, const char *name,
+		struct err *err)
+{
+	int rc = check_name(name, err);
+
+	if (rc)
+		return rc;
+	s->dir_fd = s->lock_fd = -1;
+	if (!dir)
+		rc = default_dir(s->dir, sizeof(s->dir));
+	else if (snprintf(s->dir, sizeof(s->dir), "%s", dir) >=
+		 (int)sizeof(s->dir))
+		rc = -ENAMETOOLONG;
+	if (rc)
+		return err_set(err, rc,
+			       "no state directory: %s: give one with --state-dir",
+			       strerror(-rc));
+	strcpy(s->name, name);
+	snprintf(s->lock, sizeof(s->lock), "%s.lock", name);
+	snprintf(s->record, sizeof(s->record), "%s.handover", name);
+	snprintf(s->fresh, sizeof(s->fresh), "%s.handover.new", name);
+	snprintf(s->last, sizeof(s->last), "%s.handover.last", name);
+	return 0;
+}
+
+/* As mkdir -p. */
+static int make_dir(const char *dir)
+{
+	char path[PATH_MAX], *slash;
+
+	snprintf(path, sizeof(path), "%s", dir);
+	for (slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
+}
+
+static int open_dir(struct handover_store *s, struct err *err)
+{
+	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd >= 0)
+		return 0;
+	return err_set(err, -errno,
+		       "state directory %s: %s: make it writable for this user, or give another with --state-dir",
+		       s->dir, strerror(errno));
+}
+
+static int take_lock(struct handover_store *s, struct err *err)
+{
+	s->lock_fd = openat(s->dir_fd, s->lock,
+			    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (s->lock_fd < 0)
+		return err_set(err, -errno,
+			       "%s/%s: %s: make it writable for this user, or give another --state-dir",
+			       s->dir, s->lock, strerror(errno));
+	if (!flock(s->lock_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return err_set(err, -EBUSY,
+			       "another process of this host has a VM named \"%s\" (%s/%s is locked): give each VM its own --name",
+			       s->name, s->dir, s->lock);
+	return err_set(err, -errno, "%s/%s: can't be locked: %s", s->dir,
+		       s->lock, strerror(errno));
+}
+
+int handover_store_open(struct handover_store **out, const char *dir,
+			const char *name, struct err *err)
+{
+	struct handover_store *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return err_set(err, -ENOMEM, "out of memory");
+	rc = fill(s, dir, name, err);
+	if (rc) {
+		free(s);
+		return rc;
+	}
+	/* if it fails, opening says why */
+	make_dir(s->dir);
+	rc = open_dir(s, err);
+	if (!rc)
+		rc = take_lock(s, err);
+	if (rc)
+		handover_store_close(s);
+	else
+		*out = s;
+	return rc;
+}
+
+void handover_store_close(struct handover_store *s)
+{
+	if (!s)
+		return;
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	free(s);
+}
+
+const char *handover_store_name(const struct handover_store *s)
+{
+	return s->name;
+}
+
+/* All of @text to a new file, on stable storage. */
+static int write_fresh(struct handover_store *s, const char *text)
+{
+	int fd = openat(s->dir_fd, s->fresh, O_WRONLY | O_CREAT | O_TRUNC |
+			O_NOFOLLOW | O_CLOEXEC, 0600);
+	size_t at = 0, bytes = strlen(text);
+	ssize_t n;
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (!rc && at < bytes) {
+		n = write(fd, text + at, bytes - at);
+		if (n >= 0)
+			at += n;
+		else if (errno != EINTR)
+			rc = -errno;
+	}
+	if (!rc && fsync(fd))
+		rc = -errno;
+	if (close(fd) && !rc)
+		rc = -errno;
+	return rc;
+}
+
+static int sync_dir(struct handover_store *s)
+{
+	return fsync(s->dir_fd) ? -errno : 0;
+}
+
+static int cannot(struct handover_store *s, int rc, struct err *err)
+{
+	return err_set(err, rc,
+		       "the handover's record %s/%s can't be written: %s: make room there, or make it writable",
+		       s->dir, s->record, strerror(-rc));
+}
+
+static int unlink_if_there(struct handover_store *s, const char *name)
+{
+	return unlinkat(s->dir_fd, name, 0) && errno != ENOENT ? -errno : 0;
+}
+
+/*
+ * Before an unsettled record takes a settled one's place: keep that, by a
+ * second name, so that there is a record at every instant.
+ */
+static int keep_last(struct handover_store *s)
+{
+	struct handover_record now;
+	int rc = handover_store_read(s, &now, NULL);
+
+	if (rc == -ENOENT)
+		return unlink_if_there(s, s->last);
+	if (rc || !handover_record_settled(&now))
+		return rc;
+	rc = unlink_if_there(s, s->last);
+	if (!rc && linkat(s->dir_fd, s->record, s->dir_fd, s->last, 0))
+		rc = -errno;
+	return rc;
+}
+
+int handover_store_write(struct handover_store *s,
+			 const struct handover_record *r, struct err *err)
+{
+	char *text = handover_record_text(r);
+	int rc = text ? write_fresh(s, text) : -ENOMEM;
+
+	free(text);
+	if (!rc && !handover_record_settled(r))
+		rc = keep_last(s);
+	if (!rc && renameat(s->dir_fd, s->fresh, s->dir_fd, s->record))
+		rc = -errno;
+	if (!rc && handover_record_settled(r))
+		rc = unlink_if_there(s, s->last);
+	if (!rc)
+		rc = sync_dir(s);
+	return rc ? cannot(s, rc, err) : 0;
+}
+
+int handover_store_check(struct handover_store *s, struct err *err)
+{
+	char text[HANDOVER_RECORD_MAX];
+	int rc;
+
+	memset(text, ' ', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	rc = write_fresh(s, text);
+	if (unlinkat(s->dir_fd, s->fresh, 0) && !rc)
+		rc = -errno;
+	return rc ? cannot(s, rc, err) : 0;
+}
+
+int handover_store_remove(struct handover_store *s, struct err *err)
+{
+	int rc = 0;
+
+	if (renameat(s->dir_fd, s->last, s->dir_fd, s->record))
+		rc = errno == ENOENT ? unlink_if_there(s, s->record) : -errno;
+	if (!rc)
+		rc = sync_dir(s);
+	return rc ? err_set(err, rc, "%s/%s can't be removed: %s", s->dir,
+			    s->record, strerror(-rc)) : 0;
+}
+
+/* The file's bytes; one more than HANDOVER_RECORD_MAX if it is too long. */
+static ssize_t read_file(struct handover_store *s, char *to)
+{
+	int fd = openat(s->dir_fd, s->record,
+			O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	size_t at = 0;
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && at <= HANDOVER_RECORD_MAX) {
+		n = read(fd, to + at, HANDOVER_RECORD_MAX + 1 - at);
+		at += n > 0 ? n : 0;
+	}
+	n = n < 0 ? -errno : (ssize_t)at;
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+int handover_store_read(struct handover_store *s, struct handover_record *r,
+			struct err *err)
+{
+	char text[HANDOVER_RECORD_MAX + 1];
+	ssize_t n = read_file(s, text);
+	struct err why = { 0 };
+	int rc = n < 0 ? n : 0;
+
+	if (rc == -ENOENT)
+		return rc;
+	if (rc)
+		return err_set(err, rc,
+			       "the handover's record %s/%s can't be read: %s",
+			       s->dir, s->record, strerror(-rc));
+	rc = handover_record_parse(r, text, n, &why);
+	if (!rc && strcmp(r->name, s->name))
+		rc = err_set(&why, -EBADMSG, "it is of a VM named \"%s\"",
+			     r->name);
+	if (rc)
+		err_set(err, rc,
+			"the handover's record %s/%s makes no sense (%s): find out where the VM runs, then remove it",
+			s->dir, s->record, err_text(&why));
+	return rc;
+}
+
+int handover_store_peek(const char *dir, const char *name,
+			struct handover_record *r, struct err *err)
+{
+	struct handover_store *s = calloc(1, sizeof(*s));
+	int rc = s ? fill(s, dir, name, err) : -ENOMEM;
+
+	if (rc) {
+		free(s);
+		return err_set(err, rc, "out of memory");
+	}
+	rc = open_dir(s, err);
+	if (!rc)
+		rc = handover_store_read(s, r, err);
+	handover_store_close(s);
+	return rc;
+}
+
+int handover_store_admit(struct handover_store *s, bool boot, struct err *err)
+{
+	struct handover_record r;
+	int rc = handover_store_read(s, &r, err);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	return handover_record_refuse(&r, boot, err);
+}

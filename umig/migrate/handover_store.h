@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where a host keeps what it must not forget of its VMs: for each name a lock,
+ * which whoever owns the VM holds, and at most one record of its last handover.
+ *
+ *	STATE-DIR/web.lock          empty; flock() by run, listen or settle
+ *	STATE-DIR/web.handover      the record; replaced by rename, or removed
+ *	STATE-DIR/web.handover.new  one that is being written
+ *	STATE-DIR/web.handover.last the settled record that it took the place of
+ *
+ * A handover that comes to nothing gives back the record of the one before: a
+ * VM that had moved away, and fails to come back, still is the other host's.
+ *
+ * What write and remove say has been done is on stable storage.
+ */
+#ifndef UMIG_MIGRATE_HANDOVER_STORE_H
+#define UMIG_MIGRATE_HANDOVER_STORE_H
+
+#include "migrate/handover_record.h"
+
+struct handover_store;
+
+/** HANDOVER_STATE_DIR - Root's; others' is below $HOME. */
+#define HANDOVER_STATE_DIR "/var/lib/umig"
+
+/**
+ * handover_store_open() - Lock a VM's name in a state directory.
+ * @dir: NULL: the default; it is made if it's missing.
+ * @name: the VM's.
+ *
+ * Return: 0; -EBUSY: another process has that VM; -EINVAL: no name for a file;
+ * or -errno.  With words in @err.
+ */
+int handover_store_open(struct handover_store **out, const char *dir,
+			const char *name, struct err *err);
+
+/** handover_store_close() - Unlock; NULL is fine. */
+void handover_store_close(struct handover_store *s);
+
+/** handover_store_name() - The VM's name. */
+const char *handover_store_name(const struct handover_store *s);
+
+/** handover_store_check() - Try whether a record could be written now. */
+int handover_store_check(struct handover_store *s, struct err *err);
+
+/**
+ * handover_store_write() - Make or replace the record.
+ *
+ * One that isn't settled keeps the settled record before it; a settled one
+ * forgets that.
+ */
+int handover_store_write(struct handover_store *s,
+			 const struct handover_record *r, struct err *err);
+
+/**
+ * handover_store_remove() - Remove the record, or go back to the settled one
+ * before it.  0 if there is none, too.
+ */
+int handover_store_remove(struct handover_store *s, struct err *err);
+
+/**
+ * handover_store_read() - The record.
+ *
+ * Return: 0; -ENOENT: there is none; -EBADMSG: what is there can't be read, and
+ * must not be passed over; or -errno.  With words in @err but for -ENOENT.
+ */
+int handover_store_read(struct handover_store *s, struct handover_record *r,
+			struct err *err);
+
+/** handover_store_peek() - The same without the lock, for umig status. */
+int handover_store_peek(const char *dir, const char *name,
+			struct handover_record *r, struct err *err);
+
+/**
+ * handover_store_admit() - May this process begin?  See
+ * handover_record_refuse().
+ */
+int handover_store_admit(struct handover_store *s, bool boot,
+			 struct err *err);
+
+#endif
