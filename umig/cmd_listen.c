@@ -65,13 +65,14 @@ static int start(struct vmproc *proc, const struct listen_options *o,
 	return ret ? ret : vmproc_listen(proc, &params, !o->no_module, err);
 }
 
-static int own_vm(struct vm *vm, const struct listen_options *o)
+static int own_vm(struct vm *vm, struct handover_store *store,
+		  const struct listen_options *o)
 {
 	struct err err = { 0 };
 	struct vmproc proc;
 	int code;
 
-	if (vmproc_open(&proc, vm, o->machine.control, &err))
+	if (vmproc_open(&proc, vm, store, o->machine.control, &err))
 		return cmd_failed(&err);
 	code = start(&proc, o, &err) ? cmd_failed(&err) : (int)vmproc_run(&proc);
 	vmproc_close(&proc);
@@ -86,6 +87,7 @@ static int run(int argc, char **argv)
 	};
 	struct vm_config config;
 	struct err err = { 0 };
+	struct handover_store *store = NULL;
 	struct vm *vm = NULL;
 	int code = cmd_parse(&spec, argc, argv, &o, NULL);
 
@@ -93,11 +95,13 @@ static int run(int argc, char **argv)
 		goto out;
 	machine_options_config(&o.machine, &config);
 	vmproc_block_signals();
-	if (vm_create(&vm, &config, &err))
+	if (machine_options_claim(&o.machine, false, &store, &err) ||
+	    vm_create(&vm, &config, &err))
 		code = cmd_failed(&err);
 	else
-		code = own_vm(vm, &o);
+		code = own_vm(vm, store, &o);
 	vm_destroy(vm);
+	handover_store_close(store);
 out:
 	machine_options_free(&o.machine);
 	return code;

@@ -60,13 +60,14 @@ static int boot(struct vm *vm, const struct run_options *o, struct err *err)
 	return ret ? ret : vm_start(vm, err);
 }
 
-static int own_vm(struct vm *vm, const struct run_options *o)
+static int own_vm(struct vm *vm, struct handover_store *store,
+		  const struct run_options *o)
 {
 	struct err err = { 0 };
 	struct vmproc proc;
 	int code;
 
-	if (vmproc_open(&proc, vm, o->machine.control, &err))
+	if (vmproc_open(&proc, vm, store, o->machine.control, &err))
 		return cmd_failed(&err);
 	if (boot(vm, o, &err)) {
 		code = cmd_failed(&err);
@@ -85,6 +86,7 @@ static int run(int argc, char **argv)
 	struct run_options o = { .machine = MACHINE_OPTIONS_INIT };
 	struct vm_config config;
 	struct err err = { 0 };
+	struct handover_store *store = NULL;
 	struct vm *vm = NULL;
 	int code = cmd_parse(&spec, argc, argv, &o, NULL);
 
@@ -95,11 +97,13 @@ static int run(int argc, char **argv)
 	config.initrd = o.initrd;
 	config.cmdline = o.cmdline;
 	vmproc_block_signals();
-	if (vm_create(&vm, &config, &err))
+	if (machine_options_claim(&o.machine, true, &store, &err) ||
+	    vm_create(&vm, &config, &err))
 		code = cmd_failed(&err);
 	else
-		code = own_vm(vm, &o);
+		code = own_vm(vm, store, &o);
 	vm_destroy(vm);
+	handover_store_close(store);
 out:
 	machine_options_free(&o.machine);
 	return code;

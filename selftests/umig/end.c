@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "umig/scratch.h"
+
 #define WAIT_S 20
 
 static void on_event(void *arg, const struct migrate_report *report)
@@ -23,17 +25,24 @@ static void on_event(void *arg, const struct migrate_report *report)
 
 void end_init(struct end *e, uint64_t low, uint64_t high, bool running)
 {
+	int rc;
+
 	memset(e, 0, sizeof(*e));
 	fake_vm_init(&e->vm, low, high, running);
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_cond_init(&e->changed, NULL);
 	e->params = MIGRATE_PARAMS_DEFAULT;
 	e->params.peer_timeout_ns = 5000000000ULL;
+	e->state_dir = scratch_dir();
+	rc = handover_store_open(&e->params.store, e->state_dir, "vm", NULL);
+	assert(!rc);
 }
 
 void end_exit(struct end *e)
 {
 	migration_free(e->m);
+	handover_store_close(e->params.store);
+	scratch_remove(e->state_dir);
 	fake_vm_exit(&e->vm);
 	pthread_cond_destroy(&e->changed);
 	pthread_mutex_destroy(&e->lock);

@@ -12,6 +12,7 @@ struct end {
 	struct fake_vm vm;
 	struct migration *m;
 	struct migrate_params params;
+	char *state_dir;
 	struct migrate_report last;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

@@ -305,7 +305,7 @@ static void settled_as_stayed_hangs_up_for_good(void **state)
 	play_until(f, WIRE_GO);
 	assert_true(end_wait_state(&f->end, MIGRATE_HANDOVER_UNKNOWN));
 	assert_int_equal(migration_settle(f->end.m, false), 0);
-	assert_stayed(f, "silent");
+	assert_stayed(f, "in time");
 	assert_int_equal(read(f->peer.fd, &byte, 1), -1);
 	assert_int_equal(errno, ECONNRESET);
 }
@@ -489,6 +489,13 @@ static void send_state(struct fixture *f)
 		      msg_state_encode(msg, 8, 0, &value, 8));
 }
 
+static void send_prepare(struct fixture *f)
+{
+	static const uint8_t id[HANDOVER_ID_BYTES] = "a migration";
+
+	raw_peer_send(&f->peer, WIRE_PREPARE, id, sizeof(id));
+}
+
 static void assert_never_ran(struct fixture *f, const char *error)
 {
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_ERROR));
@@ -509,7 +516,7 @@ static void full_script_starts_the_guest(void **state)
 	send_zero_all(f, 1);
 	sync_round(f, 1);
 	send_state(f);
-	raw_peer_send(&f->peer, WIRE_PREPARE, NULL, 0);
+	send_prepare(f);
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_READY));
 	assert_false(f->end.vm.running);
 	raw_peer_send(&f->peer, WIRE_GO, NULL, 0);
@@ -562,7 +569,7 @@ static void source_that_dies_before_go_never_runs_here(void **state)
 	meet_target(f);
 	send_zero_all(f, 1);
 	send_state(f);
-	raw_peer_send(&f->peer, WIRE_PREPARE, NULL, 0);
+	send_prepare(f);
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_READY));
 	raw_peer_close(&f->peer);
 	assert_true(end_wait_final(&f->end));
@@ -589,7 +596,7 @@ static void missing_page_is_named_and_not_ready(void **state)
 	send_run(f, 1, 0, LOW, WIRE_RUN_ZERO, NULL, 0);
 	send_run(f, 1, 0x100000, HIGH - 1, WIRE_RUN_ZERO, NULL, 0);
 	send_state(f);
-	raw_peer_send(&f->peer, WIRE_PREPARE, NULL, 0);
+	send_prepare(f);
 	assert_never_ran(f, "1 pages never came, first 0x10003f");
 }
 
@@ -599,7 +606,7 @@ static void missing_state_is_not_ready(void **state)
 
 	meet_target(f);
 	send_zero_all(f, 1);
-	raw_peer_send(&f->peer, WIRE_PREPARE, NULL, 0);
+	send_prepare(f);
 	assert_never_ran(f, "machine state never came");
 }
 

@@ -52,7 +52,9 @@ const struct option_spec machine_option_table[] = {
 	{
 		.name = "name", .arg = "NAME", .type = OPTION_STRING,
 		FIELD(name),
-		.help = "what messages call the VM (default: vm)",
+		.help = "what the VM is called in messages and in the state\n"
+			"directory; no two of a host may have one name (default:\n"
+			"vm)",
 	}, {
 		.name = "memory", .arg = "SIZE", .type = OPTION_SIZE,
 		FIELD(memory), .required = true,
@@ -84,6 +86,12 @@ const struct option_spec machine_option_table[] = {
 		.help = "how KVM logs written pages: ring, bitmap, or auto:\n"
 			"ring where a test at the start finds it sound, else\n"
 			"bitmap (default: auto)",
+	}, {
+		.name = "state-dir", .arg = "DIR", .type = OPTION_STRING,
+		FIELD(state_dir),
+		.help = "where the VM's lock and the record of its handover are\n"
+			"kept; it must survive the host's reboot (default:\n"
+			"/var/lib/umig for root, ~/.local/state/umig for others)",
 	},
 	{ 0 }
 };
@@ -105,6 +113,21 @@ void machine_options_config(const struct machine_options *o,
 		config->disks[i].path = o->disks.disk[i].path;
 		config->disks[i].readonly = o->disks.disk[i].readonly;
 	}
+}
+
+int machine_options_claim(const struct machine_options *o, bool boot,
+			  struct handover_store **out, struct err *err)
+{
+	int ret = handover_store_open(out, o->state_dir, o->name, err);
+
+	if (ret)
+		return ret;
+	ret = handover_store_admit(*out, boot, err);
+	if (ret) {
+		handover_store_close(*out);
+		*out = NULL;
+	}
+	return ret;
 }
 
 void machine_options_free(struct machine_options *o)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/options.h"
+#include "migrate/handover_store.h"
 #include "vmm/vm.h"
 
 /** struct machine_disks - Disks in the order given; paths are owned. */
@@ -33,6 +34,7 @@ struct machine_options {
 	const char *serial;
 	const char *control;
 	const char *dirty;
+	const char *state_dir;
 };
 
 #define MACHINE_OPTIONS_INIT \
@@ -47,6 +49,14 @@ extern const struct option_spec machine_option_table[];
 /** machine_options_config() - The same for vm_create(); borrows strings. */
 void machine_options_config(const struct machine_options *o,
 			    struct vm_config *config);
+
+/**
+ * machine_options_claim() - Lock the VM's name, and see whether its last
+ * handover lets a process of it begin.
+ * @boot: it is to be booted here; else to arrive here.
+ */
+int machine_options_claim(const struct machine_options *o, bool boot,
+			  struct handover_store **out, struct err *err);
 
 void machine_options_free(struct machine_options *o);
 

@@ -140,6 +140,7 @@ int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
 		return err_set(err, -EBUSY, p->incoming ?
 			       "the guest has not arrived yet" :
 			       "a migration is under way already");
+	own.store = p->store;
 	p->note[0] = '\0';
 	if (use_module && digest_source_module_open(&own.digests, &why)) {
 		own.digests = NULL;
@@ -192,6 +193,7 @@ int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
 	struct err why = { 0 };
 	int ret;
 
+	own.store = p->store;
 	if (use_module && page_source_module_open(&own.pages, &why)) {
 		own.pages = NULL;
 		log_warn("%s: nothing that this host holds can be used, every page that isn't zero will be sent: %s",

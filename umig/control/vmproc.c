@@ -162,8 +162,8 @@ static int watch_all(struct vmproc *p)
 	return ret;
 }
 
-int vmproc_open(struct vmproc *p, struct vm *vm, const char *control,
-		struct err *err)
+int vmproc_open(struct vmproc *p, struct vm *vm, struct handover_store *store,
+		const char *control, struct err *err)
 {
 	const struct control_handler handler = {
 		.execute = vmproc_execute,
@@ -173,6 +173,7 @@ int vmproc_open(struct vmproc *p, struct vm *vm, const char *control,
 
 	*p = (struct vmproc){
 		.vm = vm,
+		.store = store,
 		.loop = LOOP_INIT,
 		.signals = { .fd = -1, .fn = signals_ready, .arg = p },
 		.vm_events = { .fd = vm_event_fd(vm), .fn = vm_ready,

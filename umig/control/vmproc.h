@@ -28,6 +28,7 @@
 #include "control/server.h"
 #include "lib/err.h"
 #include "lib/loop.h"
+#include "migrate/handover_store.h"
 #include "migrate/migrate.h"
 #include "vmm/vm.h"
 
@@ -35,6 +36,7 @@
  * struct vmproc - One VM's process.  All of it belongs to the loop's thread
  *	but for @mailbox, which the engine's thread fills.
  * @vm: borrowed.
+ * @store: the VM's lock and record; borrowed.
  * @loop: what it waits in.
  * @server: the control socket.
  * @signals: SIGTERM and SIGINT, by signalfd.
@@ -52,6 +54,7 @@
  */
 struct vmproc {
 	struct vm *vm;
+	struct handover_store *store;
 	struct loop loop;
 	struct control_server *server;
 	struct loop_watch signals;
@@ -75,8 +78,8 @@ struct vmproc {
 void vmproc_block_signals(void);
 
 /** vmproc_open() - Listen at @control for commands on @vm. */
-int vmproc_open(struct vmproc *p, struct vm *vm, const char *control,
-		struct err *err);
+int vmproc_open(struct vmproc *p, struct vm *vm, struct handover_store *store,
+		const char *control, struct err *err);
 
 /** vmproc_run() - Wait and serve until the process has to end, and how. */
 enum exit_code vmproc_run(struct vmproc *p);

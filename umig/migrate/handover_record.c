@@ -46,6 +46,13 @@ bool handover_record_settled(const struct handover_record *r)
 	return handover_final(phases[r->phase].state);
 }
 
+void handover_record_name(struct handover_record *r, const char *name,
+			  const char *peer)
+{
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	snprintf(r->peer, sizeof(r->peer), "%s", *peer ? peer : "unknown");
+}
+
 static int take_text(char *to, size_t room, const json_t *value)
 {
 	const char *text = json_string_value(value);

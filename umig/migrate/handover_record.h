@@ -59,6 +59,10 @@ struct handover_record {
 	uint64_t time_s;
 };
 
+/** handover_record_name() - Set name and peer; of the peer what fits. */
+void handover_record_name(struct handover_record *r, const char *name,
+			  const char *peer);
+
 /** handover_record_parse() - Read @bytes of @text: 0, or -EBADMSG and why. */
 int handover_record_parse(struct handover_record *r, const char *text,
 			  size_t bytes, struct err *err);

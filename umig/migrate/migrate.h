@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "mem/digest_source.h"
 #include "mem/page_source.h"
+#include "migrate/handover_store.h"
 #include "migrate/state.h"
 #include "migrate/vm_ops.h"
 
@@ -112,6 +113,8 @@ enum migrate_on_timeout {
  * @page_classes: path of a file to write how each page's final content went,
  *	a byte a page in dense order (&enum page_class), or NULL.
  * @peer_timeout_ns: a peer that is silent this long is lost.
+ * @store: where the handover is recorded: the VM's, which this process has
+ *	locked.  Borrowed.
  * @digests: the source's digests, or NULL: everything that isn't zero is sent.
  *	The migration closes it.
  * @pages: the destination's held pages, or NULL.  The migration closes it.
@@ -125,6 +128,7 @@ struct migrate_params {
 	bool overcommit;
 	const char *page_classes;
 	uint64_t peer_timeout_ns;
+	struct handover_store *store;
 	struct digest_source *digests;
 	struct page_source *pages;
 };

@@ -21,6 +21,8 @@
 #include "wire/msgs.h"
 
 #define GOODBYE_TIMEOUT_NS 2000000000ULL
+/* A page takes no longer than this, on any link and any host: 256 KiB/s. */
+#define SLOWEST_PAGE_NS 16000000ULL
 
 const struct migrate_params MIGRATE_PARAMS_DEFAULT = {
 	.downtime_limit_ns = 300000000ULL,
@@ -86,6 +88,13 @@ void migration_warn(struct migration *m, const char *fmt, ...)
 	va_end(ap);
 }
 
+void migration_deadline(struct migration *m, uint64_t pages)
+{
+	channel_set_deadline(m->ch, clock_now_ns() +
+					    m->params.peer_timeout_ns +
+					    pages * SLOWEST_PAGE_NS);
+}
+
 static const char *peer_name(const struct migration *m)
 {
 	return m->incoming ? "source" : "destination";
@@ -106,6 +115,10 @@ int migration_lost(struct migration *m, int rc)
 			       peer_name(m),
 			       (unsigned long long)m->params.peer_timeout_ns /
 				       1000000000);
+	case -ETIME:
+		return err_set(&m->err, rc,
+			       "the %s did not answer in time: is it, or the network, down or overloaded?",
+			       peer_name(m));
 	case -EPROTO:
 		return err_set(&m->err, rc,
 			       "the %s sent something that is not umig's protocol",
@@ -157,6 +170,7 @@ void migration_goodbye(struct migration *m, int rc)
 		return;
 	channel_set_cancellable(m->ch, false);
 	channel_set_timeout(m->ch, GOODBYE_TIMEOUT_NS);
+	channel_set_deadline(m->ch, 0);
 	if (!channel_send_copy(m->ch, type, text,
 			       n < WIRE_TEXT_MAX ? n : WIRE_TEXT_MAX))
 		channel_flush(m->ch);
@@ -244,6 +258,7 @@ static struct migration *create(const struct vm_ops *ops, void *vm,
 		*rc = err_set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
+	assert(params->store);
 	m->ops = ops;
 	m->vm = vm;
 	m->ms = ops->memory(vm);
@@ -261,6 +276,9 @@ static struct migration *create(const struct vm_ops *ops, void *vm,
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->settled_cond, NULL);
 	*rc = create_rest(m, err);
+	/* rather now than with the guest stopped */
+	if (!*rc)
+		*rc = handover_store_check(m->params.store, err);
 	if (!*rc)
 		return m;
 	destroy(m);

@@ -47,6 +47,7 @@ struct migration {
 	int listen_fd;		/* destination */
 	uint64_t ended_ns;	/* 0: not yet */
 	const struct memslots *ms;
+	char peer[128];		/* destination: the source's address */
 	struct channel *ch;
 	struct err err;
 	bool abandoned;		/* the process ends in HANDOVER_UNKNOWN */
@@ -83,6 +84,13 @@ void migration_warn(struct migration *m, const char *fmt, ...)
  * -ECANCELED: cancelled at this end; or what the channel said.
  */
 int migration_recv(struct migration *m, struct frame_in *in, bool wait);
+
+/**
+ * migration_deadline() - All that is waited for from now on has to come in
+ * time, however alive the peer shows itself meanwhile.
+ * @pages: so many have to be moved, or looked at, at the peer.
+ */
+void migration_deadline(struct migration *m, uint64_t pages);
 
 /** migration_lost() - Word an error of the channel for the user. */
 int migration_lost(struct migration *m, int rc);

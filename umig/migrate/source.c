@@ -281,21 +281,6 @@ static int verify(struct migration *m)
 	return rc;
 }
 
-/* Ask whether the destination could run now.  -errno: it could not. */
-static int prepare(struct migration *m)
-{
-	struct frame_in in;
-	int rc = channel_send_copy(m->ch, WIRE_PREPARE, NULL, 0);
-
-	if (rc)
-		return migration_lost(m, rc);
-	rc = migration_recv(m, &in, true);
-	if (rc)
-		return rc;
-	return in.type == WIRE_READY ? 0 :
-				       migration_unexpected(m, &in, "READY");
-}
-
 static int migrate(struct source *src)
 {
 	struct migration *m = src->m;
@@ -314,9 +299,7 @@ static int migrate(struct source *src)
 	if (!rc && m->params.verify)
 		rc = verify(m);
 	if (!rc)
-		rc = prepare(m);
-	if (!rc)
-		rc = handover(m, src->stopped_ns);
+		rc = handover_source(m, src->stopped_ns);
 	return rc;
 }
 

@@ -23,6 +23,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "migrate/handover.h"
 #include "migrate/place.h"
 #include "migrate/verify.h"
 #include "transport/tcp.h"
@@ -43,7 +44,7 @@
  * @placer: pages.
  * @state: the machine state as far as it has come; its size in @state_total.
  * @state_loaded: it was complete, and is loaded.
- * @ready: READY was said.
+ * @handover: from PREPARE on.
  * @told_ns: when the source last heard that this end is alive.
  */
 struct target {
@@ -52,7 +53,7 @@ struct target {
 	struct buf state;
 	uint32_t state_total;
 	bool state_loaded;
-	bool ready;
+	struct handover_target handover;
 	uint64_t told_ns;
 };
 
@@ -76,7 +77,8 @@ static int keep_alive(struct target *t)
 	uint64_t now = clock_now_ns();
 	int rc;
 
-	if (t->ready || now - t->told_ns < KEEPALIVE_NS)
+	if (handover_target_ready(&t->handover) ||
+	    now - t->told_ns < KEEPALIVE_NS)
 		return 0;
 	t->told_ns = now;
 	rc = channel_send_copy(t->m->ch, WIRE_KEEPALIVE, NULL, 0);
@@ -188,7 +190,8 @@ static int on_verify(struct target *t)
 	return rc ? migration_lost(m, rc) : 0;
 }
 
-static int on_prepare(struct target *t)
+/* -errno with words: it could not run now. */
+static int is_fit(struct target *t)
 {
 	struct migration *m = t->m;
 	const struct received *r = &t->placer.received;
@@ -204,58 +207,26 @@ static int on_prepare(struct target *t)
 		return err_set(&m->err, -ENODATA,
 			       "the machine state never came");
 	rc = m->ops->prepare(m->vm, &m->err);
-	if (rc)
-		return err_set(&m->err, rc, "cannot run the guest: %s",
-			       strerror(-rc));
-	rc = migration_enter(m, MIGRATE_STOPPING);
-	if (rc)
-		return rc;
-	t->ready = true;
-	return reply(t, WIRE_READY, NULL, 0);
+	return rc ? err_set(&m->err, rc, "cannot run the guest: %s",
+			    strerror(-rc)) : 0;
 }
 
-/* Say that it will never run here; the migration has failed. */
-static int not_started(struct target *t, int rc)
+static int on_prepare(struct target *t, const struct frame_in *in)
 {
-	struct migration *m = t->m;
-	const char *text;
+	int rc;
 
-	err_set(&m->err, rc, "cannot start the guest: %s", strerror(-rc));
-	text = err_text(&m->err);
-	if (!channel_send_copy(m->ch, WIRE_NOT_STARTED, text,
-			       strnlen(text, WIRE_TEXT_MAX)))
-		channel_flush(m->ch);
-	return -EREMOTEIO;	/* the last word has been said */
-}
-
-static int on_go(struct target *t)
-{
-	struct migration *m = t->m;
-	uint64_t began = clock_now_ns();
-	int rc = migration_enter(m, MIGRATE_HANDOVER);
-
-	if (rc)
-		return rc;
-	channel_set_cancellable(m->ch, false);
-	rc = m->ops->start(m->vm, &m->err);
-	if (rc)
-		return not_started(t, rc);
-	m->ended_ns = clock_now_ns();
-	m->live.downtime_ns = m->ended_ns - began;
-	/* it runs here now, whether or not anybody hears of it */
-	if (channel_send_copy(m->ch, WIRE_STARTED, NULL, 0) ||
-	    channel_flush(m->ch))
-		migration_warn(m,
-			       "the guest runs here, but the source could not be told: settle it there with umig settle --moved");
-	return 1;
+	if (in->bytes != HANDOVER_ID_BYTES)
+		return bad_frame(t, in);
+	rc = is_fit(t);
+	return rc ? rc : handover_target_prepare(&t->handover, in->payload);
 }
 
 /* Handle one frame: 0: go on; 1: the guest runs here; -errno. */
 static int handle(struct target *t, const struct frame_in *in)
 {
-	if (t->ready)
-		return in->type == WIRE_GO ?
-			       on_go(t) :
+	if (handover_target_ready(&t->handover))
+		return in->type == WIRE_GO && !in->bytes ?
+			       handover_target_go(&t->handover) :
 			       migration_unexpected(t->m, in, "GO");
 	switch (in->type) {
 	case WIRE_OFFER:
@@ -269,7 +240,7 @@ static int handle(struct target *t, const struct frame_in *in)
 	case WIRE_VERIFY:
 		return on_verify(t);
 	case WIRE_PREPARE:
-		return on_prepare(t);
+		return on_prepare(t, in);
 	default:
 		return migration_unexpected(t->m, in, "memory or state");
 	}
@@ -382,6 +353,7 @@ static int meet(struct migration *m)
 		sleep(1);	/* out of descriptors, a network that is down */
 		return -EAGAIN;
 	}
+	snprintf(m->peer, sizeof(m->peer), "%s", peer);
 	tcp_set_timeout(fd, SOURCE_TIMEOUTS * m->params.peer_timeout_ns);
 	rc = channel_open(&m->ch, fd, m->cancel_fd, HELLO_TIMEOUT_NS,
 			  &m->err);
@@ -463,10 +435,13 @@ static int migrate(struct target *t)
 void migrate_target(struct migration *m)
 {
 	struct target t = { .m = m };
-	int rc = migrate(&t);
+	int rc;
+
+	handover_target_init(&t.handover, m);
+	rc = migrate(&t);
 
 	if (rc)
-		migration_goodbye(m, rc);
+		handover_target_fail(&t.handover, rc);
 	if (t.placer.class)
 		placer_count(&t.placer, &m->live);
 	migration_publish(m);

@@ -52,6 +52,7 @@ struct channel {
 	bool cancelled;
 	bool cancellable;
 	uint64_t timeout_ns;
+	uint64_t deadline_ns;	/* 0: none */
 
 	/* sending: queued frames are [first, first + queued) mod SEND_BUFFERS */
 	unsigned int first;
@@ -240,12 +241,16 @@ static int wait_progress(struct channel *ch, uint64_t since_ns,
 			 const uint64_t *progress_ns)
 {
 	uint64_t from = *progress_ns > since_ns ? *progress_ns : since_ns;
+	uint64_t until = from + ch->timeout_ns;
+	bool last = ch->deadline_ns && ch->deadline_ns < until;
 
+	if (last)
+		until = ch->deadline_ns;
 	if (is_cancelled(ch))
 		return -ECANCELED;
-	if (clock_now_ns() >= from + ch->timeout_ns)
-		return -ETIMEDOUT;
-	return pump(ch, from + ch->timeout_ns);
+	if (clock_now_ns() >= until)
+		return last ? -ETIME : -ETIMEDOUT;
+	return pump(ch, until);
 }
 
 static int open_ring(struct channel *ch, struct err *err)
@@ -325,6 +330,11 @@ void channel_set_cancellable(struct channel *ch, bool cancellable)
 void channel_set_timeout(struct channel *ch, uint64_t timeout_ns)
 {
 	ch->timeout_ns = timeout_ns;
+}
+
+void channel_set_deadline(struct channel *ch, uint64_t deadline_ns)
+{
+	ch->deadline_ns = deadline_ns;
 }
 
 int channel_payload(struct channel *ch, void **room)

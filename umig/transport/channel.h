@@ -58,6 +58,12 @@ void channel_abort(struct channel *ch);
 void channel_set_timeout(struct channel *ch, uint64_t timeout_ns);
 
 /**
+ * channel_set_deadline() - Waits end with -ETIME at @deadline_ns (of
+ * clock_now_ns()), whatever the peer does; 0, as at first: never.
+ */
+void channel_set_deadline(struct channel *ch, uint64_t deadline_ns);
+
+/**
  * channel_payload() - Room for the payload of the next frame.
  * @room: set to WIRE_PAYLOAD_MAX bytes.
  *

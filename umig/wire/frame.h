@@ -41,7 +41,7 @@
  * @WIRE_STATE: S: a piece of the machine state.
  * @WIRE_VERIFY: S: digest all of memory, as I do.
  * @WIRE_DIGESTS: T: the digests.
- * @WIRE_PREPARE: S: can you take over?
+ * @WIRE_PREPARE: S: can you take over?  The migration's id: 16 bytes.
  * @WIRE_READY: T: I have everything and could run.
  * @WIRE_GO: S: run.  I never will again, unless you say NOT_STARTED.
  * @WIRE_STARTED: T: the guest runs here.  Last frame.

@@ -5,6 +5,7 @@
 #include "umig/control/proc.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,11 +20,13 @@
 #include "control/report.h"
 #include "control/vmproc.h"
 #include "umig/control/fake_vmm.h"
+#include "umig/scratch.h"
 
 #define WAIT_MS 20000
 
 static char dir[32];
 static struct vm *child_vm;
+static struct handover_store *child_store;
 
 const char *proc_dir(void)
 {
@@ -32,8 +35,21 @@ const char *proc_dir(void)
 	return dir;
 }
 
+/* Each process has a state directory there, as if on a host of its own. */
 void proc_dir_remove(void)
 {
+	DIR *d = opendir(dir);
+	char path[512];
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (!strstr(e->d_name, ".state"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		scratch_remove(strdup(path));
+	}
+	if (d)
+		closedir(d);
 	rmdir(dir);
 }
 
@@ -77,7 +93,9 @@ static int child(const struct proc *proc, bool incoming, int ready_fd)
 	child_vm = fake_vmm_create(PROC_PAGES);
 	signal(PROC_GUEST_POWEROFF, on_signal);
 	signal(PROC_GUEST_CRASH, on_signal);
-	if (vmproc_open(&p, child_vm, proc->control, &err) ||
+	if (handover_store_open(&child_store, proc->state_dir, "fake", &err) ||
+	    handover_store_admit(child_store, !incoming, &err) ||
+	    vmproc_open(&p, child_vm, child_store, proc->control, &err) ||
 	    child_start(&p, incoming, &err)) {
 		fprintf(stderr, "# %s\n", err_text(&err));
 		return EXIT_CODE_FAILED;
@@ -88,6 +106,7 @@ static int child(const struct proc *proc, bool incoming, int ready_fd)
 	code = vmproc_run(&p);
 	vmproc_close(&p);
 	vm_destroy(child_vm);
+	handover_store_close(child_store);
 	return code;
 }
 
@@ -96,6 +115,7 @@ static void start(struct proc *p, const char *name, bool incoming)
 	int ready[2], port;
 
 	snprintf(p->control, sizeof(p->control), "%s/%s", dir, name);
+	snprintf(p->state_dir, sizeof(p->state_dir), "%s.state", p->control);
 	assert(!pipe(ready));
 	fflush(NULL);
 	p->pid = fork();

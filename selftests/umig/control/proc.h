@@ -23,6 +23,7 @@
 struct proc {
 	pid_t pid;
 	char control[64];	/* its control socket */
+	char state_dir[72];	/* its host's */
 	char address[32];	/* listen: where it waits */
 };
 
