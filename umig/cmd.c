@@ -4,6 +4,7 @@
  */
 #include "cmd.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "lib/log.h"
@@ -21,6 +22,38 @@ const struct option_spec control_option_table[] = {
 	},
 	{ 0 }
 };
+
+#undef FIELD
+#define FIELD(member) .offset = offsetof(struct place_options, member)
+
+const struct option_spec place_option_table[] = {
+	{
+		.name = "control", .arg = "SOCKET", .type = OPTION_STRING,
+		FIELD(control),
+		.help = "the VM's control socket",
+	}, {
+		.name = "name", .arg = "NAME", .type = OPTION_STRING,
+		FIELD(name),
+		.help = "the VM's name, in place of --control, when no process\n"
+			"of it is left: what the state directory says",
+	}, {
+		.name = "state-dir", .arg = "DIR", .type = OPTION_STRING,
+		FIELD(state_dir),
+		.help = "the state directory (default: /var/lib/umig for root,\n"
+			"~/.local/state/umig for others)",
+	}, {
+		.name = "json", .type = OPTION_FLAG, FIELD(json),
+		.help = "print the outcome as one JSON object on stdout",
+	},
+	{ 0 }
+};
+
+int place_check(const struct place_options *o, struct err *err)
+{
+	if (!o->control != !o->name)
+		return 0;
+	return err_set(err, -EINVAL, "give one of --control and --name");
+}
 
 int cmd_usage(const struct command_spec *spec, const struct err *err)
 {

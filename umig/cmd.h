@@ -56,4 +56,21 @@ struct control_options {
 /** control_option_table - Fills a struct control_options, as first member. */
 extern const struct option_spec control_option_table[];
 
+/**
+ * struct place_options - For commands that act on a VM's process, or, when none
+ * is left, on what it left in the state directory.
+ */
+struct place_options {
+	const char *control;
+	const char *name;
+	const char *state_dir;
+	bool json;
+};
+
+/** place_option_table - Fills a struct place_options, as first member. */
+extern const struct option_spec place_option_table[];
+
+/** place_check() - One of --control and --name: 0, or -EINVAL and words. */
+int place_check(const struct place_options *o, struct err *err);
+
 #endif

@@ -6,9 +6,10 @@
 
 #include "cmd.h"
 #include "control/ask.h"
+#include "control/record.h"
 
 struct settle_options {
-	struct control_options control;
+	struct place_options place;
 	bool moved;
 	bool stayed;
 };
@@ -37,10 +38,14 @@ static const struct command_spec spec = {
 		"here can know whether the guest runs there.  It stays stopped at the source\n"
 		"(state handover-unknown) until you have looked at the destination and say.\n"
 		"\n"
+		"If that process has ended, its record in the state directory keeps the VM from\n"
+		"being started, and is settled by --name.\n"
+		"\n"
 		"A wrong answer does harm: --stayed while it runs there makes two guests that\n"
 		"write to the same disks; --moved while it doesn't loses the only copy.",
-	.tables = { control_option_table, settle_option_table },
-	.example = "umig settle --control /run/web.sock --moved",
+	.tables = { place_option_table, settle_option_table },
+	.example = "umig settle --control /run/web.sock --moved\n"
+		   "  umig settle --name web --stayed",
 };
 
 static int run(int argc, char **argv)
@@ -56,8 +61,13 @@ static int run(int argc, char **argv)
 			"give one of --moved and --stayed, after looking at the destination");
 		return cmd_usage(&spec, &err);
 	}
-	return ask(o.control.control, "migrate-settle",
-		   json_pack("{s:b}", "moved", o.moved), o.control.json);
+	if (place_check(&o.place, &err))
+		return cmd_usage(&spec, &err);
+	if (o.place.name)
+		return record_settle(o.place.state_dir, o.place.name, o.moved,
+				     o.place.json);
+	return ask(o.place.control, "migrate-settle",
+		   json_pack("{s:b}", "moved", o.moved), o.place.json);
 }
 
 const struct cmd cmd_settle = { .spec = &spec, .run = run };

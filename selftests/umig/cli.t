@@ -149,6 +149,56 @@ check "JSON all the same" exits 1 '"status": "failed"' \
 	migrate --control "$tmp/none" --to 127.0.0.1:1 --json
 check "settle without an answer" exits 2 "--moved" settle --control x
 check "settle with both" exits 2 "--moved" settle --control x --moved --stayed
+check "settle neither by socket nor by name" exits 2 "--name" settle --moved
+check "settle by both" exits 2 "--name" settle --moved --control x --name web
+
+# what a process that died in the handover left behind
+mkdir "$tmp/state"
+state="--state-dir $tmp/state"
+here="$state --control $tmp/none --memory 64M"
+record()
+{
+	cat >"$tmp/state/web.handover" <<-END
+	{ "version": 1, "name": "web", "role": "$1", "phase": "$2",
+	  "migration": "00112233445566778899aabbccddeeff",
+	  "peer": "10.0.0.2:7000", "time": 1770000000 }
+	END
+}
+check "a VM without a record" exits 0 "none is recorded" status --name web \
+	$state
+record source handover
+check "a record is shown" exits 0 "handed over to 10.0.0.2:7000" \
+	status --name web $state
+check "a record as JSON" exits 0 '"phase": "handover"' \
+	status --name web $state --json
+check "run refuses what may run elsewhere" exits 1 \
+	"umig settle --moved --name web" run --name web --kernel x $here
+check "listen refuses it" exits 1 "umig settle --stayed --name web" \
+	listen --name web $here
+check "another VM is none of its business" exits 1 "$tmp/nokernel" \
+	run --name db --kernel "$tmp/nokernel" $here
+check "settled as moved" exits 0 "it moved to 10.0.0.2:7000" \
+	settle --name web --moved $state
+check "run refuses what has moved" exits 1 "2026-02-02 02:40:00 UTC" \
+	run --name web --kernel x $here
+check "settled as ended there" exits 0 "none is recorded" \
+	settle --name web --stayed $state
+check "nothing to settle" exits 1 "nothing to settle" \
+	settle --name web --moved $state
+record destination starting
+check "run refuses what may have run here" exits 1 "at the source first" \
+	run --name web --kernel x $here
+check "settled as having run here" exits 0 "it arrived from" \
+	settle --name web --moved $state
+check "run takes it then" exits 1 "$tmp/nokernel" \
+	run --name web --kernel "$tmp/nokernel" $here
+echo nonsense >"$tmp/state/web.handover"
+check "run refuses a record that makes no sense" exits 1 \
+	"$tmp/state/web.handover" run --name web --kernel x $here
+check "status tells so" exits 1 "no sense" status --name web $state
+check "a state directory that can't be" exits 1 "--state-dir" \
+	run --name web --kernel x --state-dir /dev/null/x --control x \
+	--memory 64M
 check "a key that is none" exits 1 "is no key" index set-key /dev/null
 check "a key file that isn't there" exits 1 "$tmp/none" \
 	index set-key "$tmp/none"

@@ -166,6 +166,7 @@ static void what_is_written_is_read(void **state)
 {
 	struct handover_store *s = opened("web");
 	struct handover_record r;
+	bool alive = false;
 
 	(void)state;
 	assert_int_equal(handover_store_read(s, &r, NULL), -ENOENT);
@@ -177,11 +178,15 @@ static void what_is_written_is_read(void **state)
 	s = opened("web");
 	assert_int_equal(handover_store_read(s, &r, NULL), 0);
 	assert_memory_equal(&r, &good, sizeof(r));
-	assert_int_equal(handover_store_peek(dir, "web", &r, NULL), 0);
+	assert_int_equal(handover_store_peek(dir, "web", &r, &alive, NULL),
+			 0);
+	assert_true(alive);
 	assert_int_equal(handover_store_remove(s, NULL), 0);
 	assert_int_equal(handover_store_remove(s, NULL), 0);
-	assert_int_equal(handover_store_read(s, &r, NULL), -ENOENT);
 	handover_store_close(s);
+	assert_int_equal(handover_store_peek(dir, "web", &r, &alive, NULL),
+			 -ENOENT);
+	assert_false(alive);
 }
 
 static void garbage_on_disk_is_not_passed_over(void **state)

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,15 +108,17 @@ static int open_dir(struct handover_store *s, struct err *err)
 
 static int take_lock(struct handover_store *s, struct err *err)
 {
+	struct flock whole = { .l_type = F_WRLCK };
+
 	s->lock_fd = openat(s->dir_fd, s->lock,
 			    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
 		return err_set(err, -errno,
 			       "%s/%s: %s: make it writable for this user, or give another --state-dir",
 			       s->dir, s->lock, strerror(errno));
-	if (!flock(s->lock_fd, LOCK_EX | LOCK_NB))
+	if (!fcntl(s->lock_fd, F_OFD_SETLK, &whole))
 		return 0;
-	if (errno == EWOULDBLOCK)
+	if (errno == EAGAIN || errno == EACCES)
 		return err_set(err, -EBUSY,
 			       "another process of this host has a VM named \"%s\" (%s/%s is locked): give each VM its own --name",
 			       s->name, s->dir, s->lock);
@@ -313,8 +314,21 @@ int handover_store_read(struct handover_store *s, struct handover_record *r,
 	return rc;
 }
 
+/* Whether somebody holds the lock, without taking it. */
+static bool is_locked(struct handover_store *s)
+{
+	struct flock whole = { .l_type = F_WRLCK };
+
+	s->lock_fd = openat(s->dir_fd, s->lock,
+			    O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	return s->lock_fd >= 0 &&
+	       !fcntl(s->lock_fd, F_OFD_GETLK, &whole) &&
+	       whole.l_type != F_UNLCK;
+}
+
 int handover_store_peek(const char *dir, const char *name,
-			struct handover_record *r, struct err *err)
+			struct handover_record *r, bool *alive,
+			struct err *err)
 {
 	struct handover_store *s = calloc(1, sizeof(*s));
 	int rc = s ? fill(s, dir, name, err) : -ENOMEM;
@@ -324,8 +338,10 @@ int handover_store_peek(const char *dir, const char *name,
 		return err_set(err, rc, "out of memory");
 	}
 	rc = open_dir(s, err);
-	if (!rc)
+	if (!rc) {
+		*alive = is_locked(s);
 		rc = handover_store_read(s, r, err);
+	}
 	handover_store_close(s);
 	return rc;
 }

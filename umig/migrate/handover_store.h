@@ -3,7 +3,7 @@
  * Where a host keeps what it must not forget of its VMs: for each name a lock,
  * which whoever owns the VM holds, and at most one record of its last handover.
  *
- *	STATE-DIR/web.lock          empty; flock() by run, listen or settle
+ *	STATE-DIR/web.lock          empty; locked by run, listen or settle
  *	STATE-DIR/web.handover      the record; replaced by rename, or removed
  *	STATE-DIR/web.handover.new  one that is being written
  *	STATE-DIR/web.handover.last the settled record that it took the place of
@@ -67,9 +67,13 @@ int handover_store_remove(struct handover_store *s, struct err *err);
 int handover_store_read(struct handover_store *s, struct handover_record *r,
 			struct err *err);
 
-/** handover_store_peek() - The same without the lock, for umig status. */
+/**
+ * handover_store_peek() - The same without the lock, for umig status.
+ * @alive: set to whether a process has the VM's name locked.
+ */
 int handover_store_peek(const char *dir, const char *name,
-			struct handover_record *r, struct err *err);
+			struct handover_record *r, bool *alive,
+			struct err *err);
 
 /**
  * handover_store_admit() - May this process begin?  See
