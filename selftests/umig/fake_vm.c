@@ -105,6 +105,8 @@ static int fake_start(void *arg, struct err *err)
 		vm->fail_starts--;
 		return err_set(err, -EBUSY, "disk is in use");
 	}
+	if (vm->on_start)
+		vm->on_start(vm);
 	vm->starts++;
 	vm->running = true;
 	return 0;

@@ -31,6 +31,8 @@ struct fake_vm {
 	bool fail_state_load;
 	bool fail_stop;
 	bool overflow_once;
+	/* called as it is about to be started */
+	void (*on_start)(struct fake_vm *vm);
 	/* called in each harvest, before it reports: the guest writes */
 	void (*on_harvest)(struct fake_vm *vm);
 };

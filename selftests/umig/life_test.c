@@ -4,6 +4,7 @@
  * away, not arrived, and not known whether moved.  Two processes, each with a
  * fake VM, migrate over loopback as umig run and umig listen do.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include "control/exit_code.h"
 #include "control/follow.h"
 #include "control/report.h"
+#include "migrate/handover.h"
 #include "umig/control/fake_vmm.h"
 #include "umig/control/proc.h"
 #include "umig/raw_peer.h"
@@ -303,12 +305,12 @@ static void a_guest_that_does_not_arrive(void **state)
 	vm_destroy(shape);
 }
 
-/* Play the destination up to GO, and vanish. */
-static void handover_without_an_answer(struct control_client *c)
+/* Play the destination until the source says @stage. */
+static void play_until(struct control_client *c, struct raw_peer *peer,
+		       uint16_t stage)
 {
 	struct vm *shape = fake_vmm_create(PROC_PAGES);
 	uint8_t round[sizeof(struct wire_round)];
-	struct raw_peer peer;
 	char address[32];
 	uint32_t n;
 	int fd = raw_peer_listen(address, sizeof(address));
@@ -317,23 +319,106 @@ static void handover_without_an_answer(struct control_client *c)
 		   json_pack("{s:o, s:b, s:b}", "uri",
 			     json_sprintf("tcp:%s", address), "module", false,
 			     "verify", false));
-	raw_peer_accept(&peer, fd);
-	raw_peer_hello(&peer, vm_memory(shape), fake_vmm_guest(shape)->model,
+	raw_peer_accept(peer, fd);
+	raw_peer_hello(peer, vm_memory(shape), fake_vmm_guest(shape)->model,
 		       0);
-	do {
-		assert_true(raw_peer_recv(&peer));
-		if (peer.type == WIRE_ROUND_END) {
-			msg_round_decode(&n, peer.payload, peer.bytes);
-			raw_peer_send(&peer, WIRE_ROUND_ACK, round,
+	for (;;) {
+		assert_true(raw_peer_recv(peer));
+		if (peer->type == stage)
+			break;
+		if (peer->type == WIRE_ROUND_END) {
+			msg_round_decode(&n, peer->payload, peer->bytes);
+			raw_peer_send(peer, WIRE_ROUND_ACK, round,
 				      msg_round_encode(round, n));
-		} else if (peer.type == WIRE_PREPARE) {
-			raw_peer_send(&peer, WIRE_READY, NULL, 0);
+		} else if (peer->type == WIRE_PREPARE) {
+			raw_peer_send(peer, WIRE_READY, NULL, 0);
 		}
-	} while (peer.type != WIRE_GO);
-	raw_peer_close(&peer);
+	}
 	close(fd);
 	vm_destroy(shape);
+}
+
+/* Play the destination up to GO, and vanish. */
+static void handover_without_an_answer(struct control_client *c)
+{
+	struct raw_peer peer;
+
+	play_until(c, &peer, WIRE_GO);
+	raw_peer_close(&peer);
 	json_decref(await_migration(c, "handover-unknown"));
+}
+
+/* The guest's state is on its way: it is not to change any more. */
+static void no_pause_once_the_state_is_sent(void **state)
+{
+	struct control_client *c = proc_client(&source);
+	struct raw_peer peer;
+
+	(void)state;
+	play_until(c, &peer, WIRE_PREPARE);
+	assert_refused(c, "stop", NULL, "being sent");
+	assert_refused(c, "cont", NULL, "being sent");
+	assert_ask(c, "migrate_cancel", NULL);
+	json_decref(await_migration(c, "cancelled"));
+	assert_true(proc_status(&source, "running"));
+	client_close(c);
+	raw_peer_close(&peer);
+}
+
+static int admit(bool moved, bool settle)
+{
+	struct handover_store *s = NULL;
+	int rc;
+
+	assert_int_equal(handover_store_open(&s, source.state_dir, "fake",
+					     NULL), 0);
+	if (settle)
+		assert_int_equal(handover_settle(s, moved, NULL), 0);
+	rc = handover_store_admit(s, true, NULL);
+	handover_store_close(s);
+	return rc;
+}
+
+/* Whoever starts a killed VM again must not start a second copy. */
+static void killed_in_the_handover_it_is_not_started_again(void **state)
+{
+	struct control_client *c = proc_client(&source);
+	struct raw_peer peer;
+
+	(void)state;
+	play_until(c, &peer, WIRE_GO);
+	client_close(c);
+	proc_kill(&source);
+	raw_peer_close(&peer);
+	assert_int_equal(admit(false, false), -EBUSY);
+	assert_int_equal(admit(false, true), 0);
+	proc_run(&source, "source.sock");
+	assert_true(proc_status(&source, "running"));
+}
+
+static void killed_and_settled_as_moved_it_stays_away(void **state)
+{
+	struct control_client *c = proc_client(&source);
+
+	(void)state;
+	handover_without_an_answer(c);
+	client_close(c);
+	proc_kill(&source);
+	assert_int_equal(admit(true, true), -EBUSY);
+}
+
+/* Nor is one that has moved, however its process ended. */
+static void who_has_moved_is_not_started_again(void **state)
+{
+	struct control_client *c = proc_client(&source);
+
+	(void)state;
+	proc_listen(&target, "target.sock");
+	assert_ask(c, "migrate", to(target.address));
+	json_decref(await_migration(c, "completed"));
+	client_close(c);
+	assert_int_equal(proc_wait(&source), EXIT_CODE_OK);
+	assert_int_equal(admit(false, false), -EBUSY);
 }
 
 static void an_unknown_handover_binds_everybody(void **state)
@@ -540,6 +625,10 @@ int main(void)
 		LIFE(a_guest_that_does_not_arrive),
 		LIFE(an_unknown_handover_binds_everybody),
 		LIFE(settled_as_moved_it_ends),
+		LIFE(no_pause_once_the_state_is_sent),
+		LIFE(killed_in_the_handover_it_is_not_started_again),
+		LIFE(killed_and_settled_as_moved_it_stays_away),
+		LIFE(who_has_moved_is_not_started_again),
 		LIFE(a_pause_is_the_operators),
 		LIFE(who_left_paused_arrives_paused),
 		LIFE(followed_to_its_end),

@@ -295,5 +295,6 @@ int handover_source(struct migration *m, uint64_t stopped_ns)
 	}
 	if (h.state == SOURCE_MOVED)
 		return 0;
-	return err_set(&m->err, -EREMOTEIO, "the guest stays");
+	assert(m->err.code);	/* what began it is the reason */
+	return m->err.code;
 }

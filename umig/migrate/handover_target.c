@@ -79,6 +79,8 @@ static void say_ready(struct handover_target *h)
 	struct migration *m = h->m;
 	int rc = channel_send_copy(m->ch, WIRE_READY, NULL, 0);
 
+	/* the source writes its record now, and says GO or ends */
+	migration_deadline_ns(m, m->params.peer_timeout_ns);
 	if (!rc)
 		return;
 	migration_lost(m, rc);

@@ -88,11 +88,16 @@ void migration_warn(struct migration *m, const char *fmt, ...)
 	va_end(ap);
 }
 
-void migration_deadline(struct migration *m, uint64_t pages)
+void migration_deadline_ns(struct migration *m, uint64_t work_ns)
 {
 	channel_set_deadline(m->ch, clock_now_ns() +
 					    m->params.peer_timeout_ns +
-					    pages * SLOWEST_PAGE_NS);
+					    work_ns);
+}
+
+void migration_deadline(struct migration *m, uint64_t pages)
+{
+	migration_deadline_ns(m, pages * SLOWEST_PAGE_NS);
 }
 
 static const char *peer_name(const struct migration *m)

@@ -92,6 +92,9 @@ int migration_recv(struct migration *m, struct frame_in *in, bool wait);
  */
 void migration_deadline(struct migration *m, uint64_t pages);
 
+/** migration_deadline_ns() - The same, for work that should take so long. */
+void migration_deadline_ns(struct migration *m, uint64_t work_ns);
+
 /** migration_lost() - Word an error of the channel for the user. */
 int migration_lost(struct migration *m, int rc);
 

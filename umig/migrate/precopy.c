@@ -24,6 +24,8 @@
  * refused is sent whole next, which can't be refused.
  */
 #define FINAL_ROUNDS 3
+/* At the end of a round, what may not have arrived yet: the link's buffers. */
+#define IN_FLIGHT_PAGES 4096
 
 static int harvest(struct sender *s)
 {
@@ -60,6 +62,13 @@ static uint64_t harvest_batches(const struct sender *s)
 	return n > HARVEST_BATCHES ? n : HARVEST_BATCHES;
 }
 
+static uint64_t in_flight(const struct sender *s)
+{
+	uint64_t n = s->m->ms->pages;
+
+	return n < IN_FLIGHT_PAGES ? n : IN_FLIGHT_PAGES;
+}
+
 /* Send one round.  @live: the guest runs and goes on writing. */
 static int send_round(struct sender *s, bool live)
 {
@@ -78,8 +87,12 @@ static int send_round(struct sender *s, bool live)
 	} while (rc > 0);
 	if (!rc)
 		rc = sender_settle(s);
+	if (live)
+		migration_deadline(s->m, in_flight(s));
 	if (!rc)
 		rc = sender_end_round(s);
+	if (live)
+		channel_set_deadline(s->m->ch, 0);
 	progress(s);
 	return rc;
 }
@@ -144,6 +157,9 @@ int precopy_final(struct sender *s)
 {
 	unsigned int i;
 	int rc = harvest(s);
+
+	/* the guest stands still: nobody may draw this out */
+	migration_deadline(s->m, bitmap_count(s->next, s->m->ms->pages));
 
 	for (i = 0; i < FINAL_ROUNDS && !rc; i++) {
 		rc = send_round(s, false);

@@ -134,12 +134,15 @@ static int setup(struct source *src)
 	bool offer = false;
 	int rc = open_channel(m);
 
-	if (!rc)
+	if (!rc) {
+		migration_deadline(m, 0);
 		rc = send_hello(m);
+	}
 	if (!rc)
 		rc = recv_hello(m, &offer);
 	if (rc)
 		return rc;
+	channel_set_deadline(m->ch, 0);
 	if (offer && m->params.digests->coverage)
 		m->params.digests->coverage(m->params.digests,
 					    &m->live.index_hashed,
@@ -182,6 +185,7 @@ static int send_state(struct migration *m)
 	void *room;
 	int rc = m->ops->state_save(m->vm, &state, &m->err);
 
+	migration_deadline(m, state.len / UMIG_PAGE_SIZE);
 	if (!rc)
 		rc = state.error;
 	if (!rc && (!state.len || state.len > WIRE_STATE_MAX))
@@ -208,6 +212,9 @@ static int send_state(struct migration *m)
 	buf_free(&state);
 	return rc;
 }
+
+/* Digesting takes the destination, too, about as long as it took us. */
+#define SLOWER_PEER 10
 
 /* Digest our memory while the destination does the same. */
 static int digest_memory(struct migration *m, digest_t *ours)
@@ -269,11 +276,15 @@ static int verify(struct migration *m)
 
 	if (!ours)
 		return err_set(&m->err, -ENOMEM, "out of memory");
+	migration_deadline(m, 0);
 	rc = channel_send_copy(m->ch, WIRE_VERIFY, NULL, 0);
 	if (rc)
 		migration_lost(m, rc);
 	if (!rc)
 		rc = digest_memory(m, ours);
+	if (!rc)
+		migration_deadline_ns(m, SLOWER_PEER *
+					 (clock_now_ns() - began));
 	if (!rc)
 		rc = compare_digests(m, ours);
 	free(ours);

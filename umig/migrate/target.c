@@ -361,8 +361,10 @@ static int meet(struct migration *m)
 		close(fd);
 		return rc;
 	}
+	channel_set_deadline(m->ch, clock_now_ns() + HELLO_TIMEOUT_NS);
 	rc = greet(m);
 	if (!rc) {
+		channel_set_deadline(m->ch, 0);
 		channel_set_timeout(m->ch, SOURCE_TIMEOUTS *
 						   m->params.peer_timeout_ns);
 		return 0;
