@@ -67,7 +67,9 @@ static const struct option_spec migrate_option_table[] = {
 		.name = "timeout", .arg = "S", .type = OPTION_NUMBER,
 		FIELD(timeout_s), .min = 1, .max = TIMEOUT_MAX_S,
 		.help = "a destination that is silent for so many seconds is\n"
-			"lost (default: 30)",
+			"lost; so is one that, with the guest stopped, takes\n"
+			"so much longer than its work should take (default:\n"
+			"30)",
 	},
 	{ 0 }
 };

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <sodium.h>
+
 #include "control/protocol.h"
 #include "lib/log.h"
 #include "migrate/handover.h"
@@ -27,7 +29,7 @@ static void print_json(const char *name, bool alive,
 static void print_text(const char *name, bool alive,
 		       const struct handover_record *r)
 {
-	char what[256];
+	char what[256], id[2 * HANDOVER_ID_BYTES + 1];
 
 	printf("name       %s\n", name);
 	printf("process    %s\n", alive ? "alive" : "none");
@@ -37,6 +39,8 @@ static void print_text(const char *name, bool alive,
 	}
 	handover_record_tell(r, what, sizeof(what));
 	printf("handover   %s: %s\n", handover_phase_name(r->phase), what);
+	sodium_bin2hex(id, sizeof(id), r->id, sizeof(r->id));
+	printf("migration  %s\n", id);
 }
 
 enum exit_code record_show(const char *dir, const char *name, bool json)
