@@ -232,7 +232,8 @@ static void a_name_belongs_to_one_process(void **state)
 static void names_that_are_none_are_refused(void **state)
 {
 	char large[HANDOVER_NAME_MAX + 2];
-	const char *const names[] = { "", ".", "..", "a/b", "/etc", large };
+	const char *const names[] = { "", ".", "..", "a/b", "/etc", "\xff",
+				      "a\nb", "\177", large };
 	struct handover_store *s;
 	size_t i;
 

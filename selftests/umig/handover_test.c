@@ -538,6 +538,24 @@ static void record_is_there_before_the_guest_runs(void **state)
 	assert_non_null(strstr(r.peer, "127.0.0.1:"));
 }
 
+static void start_slowly(struct fake_vm *vm)
+{
+	(void)vm;
+	usleep(1000000);	/* longer than the wait for GO may last */
+}
+
+static void who_starts_slowly_is_heard_all_the_same(void **state)
+{
+	struct fixture *f = *state;
+
+	come_to_ready(f);
+	f->end.vm.on_start = start_slowly;
+	raw_peer_send(&f->peer, WIRE_GO, NULL, 0);
+	assert_true(raw_peer_skip_to(&f->peer, WIRE_STARTED));
+	assert_ended(f, MIGRATE_COMPLETED, true);
+	assert_string_equal(f->end.last.warning, "");
+}
+
 static void without_a_record_it_does_not_start(void **state)
 {
 	struct fixture *f = *state;
@@ -684,6 +702,7 @@ int main(void)
 		SOURCE_TEST(keep_alives_do_not_draw_out_the_hello),
 		SOURCE_TEST(keep_alives_do_not_draw_out_the_handover),
 		TARGET_TEST(record_is_there_before_the_guest_runs),
+		TARGET_TEST(who_starts_slowly_is_heard_all_the_same),
 		TARGET_TEST(without_a_record_it_does_not_start),
 		TARGET_TEST(who_cannot_start_leaves_no_record),
 		TARGET_TEST(go_from_a_source_that_vanishes_counts),

@@ -29,8 +29,23 @@ struct handover_store {
 	int lock_fd;
 };
 
+/* UTF-8 without control characters: what the record and messages can say. */
+static bool is_text(const char *name)
+{
+	json_t *text = json_string(name);
+	bool is = text;
+
+	json_decref(text);
+	for (; is && *name; name++)
+		is = (unsigned char)*name >= ' ' && *name != '\177';
+	return is;
+}
+
 static int check_name(const char *name, struct err *err)
 {
+	if (!is_text(name))
+		return err_set(err, -EINVAL,
+			       "a VM's name must be UTF-8 without control characters");
 	if (*name && *name != '.' && !strchr(name, '/') &&
 	    strlen(name) <= HANDOVER_NAME_MAX)
 		return 0;

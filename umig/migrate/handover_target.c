@@ -166,6 +166,8 @@ int handover_target_go(struct handover_target *h)
 	if (rc)
 		return migration_lost(m, rc);
 	channel_set_cancellable(m->ch, false);
+	/* starting may take its time; the word of it is still to be sent */
+	channel_set_deadline(m->ch, 0);
 	follow(h, HANDOVER_GO);
 	return h->state == TARGET_RUNNING ? 1 : m->err.code;
 }
