@@ -365,18 +365,47 @@ static void no_pause_once_the_state_is_sent(void **state)
 	raw_peer_close(&peer);
 }
 
-static int admit(bool moved, bool settle)
+/* Settle what a dead process left, if @settle; may its VM be booted then? */
+static int admit(const struct proc *p, bool settle, bool moved)
 {
 	struct handover_store *s = NULL;
 	int rc;
 
-	assert_int_equal(handover_store_open(&s, source.state_dir, "fake",
-					     NULL), 0);
+	assert_int_equal(handover_store_open(&s, p->state_dir, "fake", NULL),
+			 0);
 	if (settle)
 		assert_int_equal(handover_settle(s, moved, NULL), 0);
 	rc = handover_store_admit(s, true, NULL);
 	handover_store_close(s);
 	return rc;
+}
+
+static void die(struct fake_vm *vm)
+{
+	(void)vm;
+	raise(SIGKILL);
+}
+
+/* It dies with GO in its hand: nobody knows how far it came. */
+static void a_destination_that_dies_as_it_starts_is_settled(void **state)
+{
+	struct control_client *c = proc_client(&source);
+
+	(void)state;
+	proc_on_start = die;
+	proc_listen(&target, "target.sock");
+	proc_on_start = NULL;
+	assert_ask(c, "migrate", to(target.address));
+	json_decref(await_migration(c, "handover-unknown"));
+	assert_int_equal(proc_wait(&target), -1);
+	assert_int_equal(admit(&target, false, false), -EBUSY);
+	/* it may have run there; the source first, then the destination */
+	assert_ask(c, "migrate-settle", json_pack("{s:b}", "moved", true));
+	json_decref(await_migration(c, "completed"));
+	client_close(c);
+	assert_int_equal(proc_wait(&source), EXIT_CODE_OK);
+	assert_int_equal(admit(&source, false, false), -EBUSY);
+	assert_int_equal(admit(&target, true, true), 0);
 }
 
 /* Whoever starts a killed VM again must not start a second copy. */
@@ -390,8 +419,8 @@ static void killed_in_the_handover_it_is_not_started_again(void **state)
 	client_close(c);
 	proc_kill(&source);
 	raw_peer_close(&peer);
-	assert_int_equal(admit(false, false), -EBUSY);
-	assert_int_equal(admit(false, true), 0);
+	assert_int_equal(admit(&source, false, false), -EBUSY);
+	assert_int_equal(admit(&source, true, false), 0);
 	proc_run(&source, "source.sock");
 	assert_true(proc_status(&source, "running"));
 }
@@ -404,7 +433,7 @@ static void killed_and_settled_as_moved_it_stays_away(void **state)
 	handover_without_an_answer(c);
 	client_close(c);
 	proc_kill(&source);
-	assert_int_equal(admit(true, true), -EBUSY);
+	assert_int_equal(admit(&source, true, true), -EBUSY);
 }
 
 /* Nor is one that has moved, however its process ended. */
@@ -418,7 +447,7 @@ static void who_has_moved_is_not_started_again(void **state)
 	json_decref(await_migration(c, "completed"));
 	client_close(c);
 	assert_int_equal(proc_wait(&source), EXIT_CODE_OK);
-	assert_int_equal(admit(false, false), -EBUSY);
+	assert_int_equal(admit(&source, false, false), -EBUSY);
 }
 
 static void an_unknown_handover_binds_everybody(void **state)
@@ -629,6 +658,7 @@ int main(void)
 		LIFE(killed_in_the_handover_it_is_not_started_again),
 		LIFE(killed_and_settled_as_moved_it_stays_away),
 		LIFE(who_has_moved_is_not_started_again),
+		LIFE(a_destination_that_dies_as_it_starts_is_settled),
 		LIFE(a_pause_is_the_operators),
 		LIFE(who_left_paused_arrives_paused),
 		LIFE(followed_to_its_end),

@@ -24,6 +24,8 @@
 
 #define WAIT_MS 20000
 
+void (*proc_on_start)(struct fake_vm *vm);
+
 static char dir[32];
 static struct vm *child_vm;
 static struct handover_store *child_store;
@@ -91,6 +93,7 @@ static int child(const struct proc *proc, bool incoming, int ready_fd)
 		assert(freopen("/dev/null", "w", stderr));
 	vmproc_block_signals();
 	child_vm = fake_vmm_create(PROC_PAGES);
+	fake_vmm_guest(child_vm)->on_start = proc_on_start;
 	signal(PROC_GUEST_POWEROFF, on_signal);
 	signal(PROC_GUEST_CRASH, on_signal);
 	if (handover_store_open(&child_store, proc->state_dir, "fake", &err) ||

@@ -13,6 +13,7 @@
 
 #include "control/client.h"
 #include "lib/err.h"
+#include "umig/fake_vm.h"
 
 /* Signals that the child's guest obeys. */
 #define PROC_GUEST_POWEROFF SIGUSR1
@@ -36,6 +37,9 @@ void proc_run(struct proc *p, const char *name);
 
 /** proc_listen() - As umig listen. */
 void proc_listen(struct proc *p, const char *name);
+
+/** proc_on_start - Called in a child as its guest is about to be started. */
+extern void (*proc_on_start)(struct fake_vm *vm);
 
 /** proc_wait() - Its exit code; -1: killed by a signal, or not ended in time. */
 int proc_wait(struct proc *p);
