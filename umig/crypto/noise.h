@@ -123,8 +123,8 @@ int noise_write(struct noise *n, const void *payload, size_t bytes, void *out,
  * @payload: what was in it; may not overlap @msg.
  *
  * Return: 0; -EBADMSG: it is not what an honest peer with the right keys and
- * the same prologue sends, the handshake is over and nothing of it was
- * written; -EMSGSIZE: its payload is more than @room, the same; -EPROTO: not
+ * the same prologue sends, the handshake is over and @payload has nothing of
+ * it; -EMSGSIZE: its payload is more than @room, the same; -EPROTO: not
  * the peer's turn.
  */
 int noise_read(struct noise *n, const void *msg, size_t bytes, void *payload,
