@@ -81,7 +81,8 @@ int record_init(struct record_key *k, enum record_cipher cipher,
 	uint8_t fixed[5];
 
 	memset(k, 0, sizeof(*k));
-	if (!(record_ciphers() & RECORD_CIPHER_BIT(cipher)))
+	if ((unsigned int)cipher > RECORD_XCHACHA20 ||
+	    !(record_ciphers() & RECORD_CIPHER_BIT(cipher)))
 		return -ENOTSUP;
 	k->cipher = cipher;
 	k->rekey_records = RECORD_REKEY_RECORDS;
