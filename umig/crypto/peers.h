@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #include "crypto/keys.h"
+#include "lib/cidr.h"
 #include "lib/err.h"
 
 #define PEERS_PATH "/etc/umig/peers"
@@ -34,18 +35,11 @@
 #define PEER_GROUPS_MAX 16
 #define PEER_NETS_MAX 16
 
-/** struct peer_net - Addresses that begin with the same @prefix bits. */
-struct peer_net {
-	uint8_t addr[16];	/* of IPv4: the first four */
-	uint8_t prefix;
-	bool v6;
-};
-
 /**
  * struct peer - A line.
  * @name: for people.
  * @key: who it is.
- * @address: "" if none is given.
+ * @address: "" if none is given; in the spelling that peer_address() makes.
  * @nr_nets: of @nets; 0: it may come from anywhere.
  * @nr_groups: of @groups.
  * @bandwidth: bytes a second, 0: no limit.
@@ -57,7 +51,7 @@ struct peer {
 	char name[PEER_NAME_MAX];
 	uint8_t key[KEY_SIZE];
 	char address[PEER_ADDRESS_MAX];
-	struct peer_net nets[PEER_NETS_MAX];
+	struct cidr nets[PEER_NETS_MAX];
 	unsigned int nr_nets;
 	char groups[PEER_GROUPS_MAX][PEER_GROUP_MAX];
 	unsigned int nr_groups;
@@ -99,6 +93,9 @@ const struct peer *peers_by_key(const struct peers *p,
 				const uint8_t key[KEY_SIZE]);
 
 const struct peer *peers_by_name(const struct peers *p, const char *name);
+
+/** peer_address() - The one spelling of a host's name or address. */
+void peer_address(char to[PEER_ADDRESS_MAX], const char *host);
 
 /**
  * peers_by_address() - The peer whose address= is @host: a name in any case, or
