@@ -10,6 +10,7 @@
 
 struct listen_options {
 	struct machine_options machine;
+	struct security security;
 	const char *address;
 	bool no_module;
 	bool overcommit;
@@ -22,12 +23,10 @@ static const struct option_spec listen_option_table[] = {
 		.name = "listen", .arg = "ADDR:PORT", .type = OPTION_STRING,
 		FIELD(address),
 		.help = "where to wait for the source, e.g. 10.0.0.2:7000 or\n"
-			"[fd00::2]:7000 (default: 127.0.0.1:7000).  The link is\n"
-			"neither authenticated nor encrypted in this version:\n"
-			"whoever reaches the port can put a guest here, whoever\n"
-			"sees the link reads the guest's memory.  Use a network\n"
-			"of your own, or a tunnel to a loopback address",
-	}, {
+			"[fd00::2]:7000 (default: 127.0.0.1:7000)",
+	},
+	SECURITY_OPTIONS(struct listen_options, security),
+	{
 		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
 		.help = "don't use the kernel module: every page that isn't\n"
 			"zero is sent",
@@ -62,7 +61,8 @@ static int start(struct vmproc *proc, const struct listen_options *o,
 
 	params.address = o->address;
 	params.overcommit = o->overcommit;
-	return ret ? ret : vmproc_listen(proc, &params, !o->no_module, err);
+	return ret ? ret : vmproc_listen(proc, &params, &o->security,
+					   !o->no_module, err);
 }
 
 static int own_vm(struct vm *vm, const struct listen_options *o)
@@ -82,6 +82,7 @@ static int run(int argc, char **argv)
 {
 	struct listen_options o = {
 		.machine = MACHINE_OPTIONS_INIT,
+		.security = SECURITY_INIT,
 		.address = "127.0.0.1:7000",
 	};
 	struct vm_config config;

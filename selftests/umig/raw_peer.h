@@ -26,6 +26,9 @@ struct raw_peer {
 /** raw_peer_listen() - Listen on loopback; the socket, the address. */
 int raw_peer_listen(char *address, size_t room);
 void raw_peer_accept(struct raw_peer *p, int listen_fd);
+/** raw_peer_dial() - Connect, and say nothing yet. */
+void raw_peer_dial(struct raw_peer *p, const char *address);
+/** raw_peer_connect() - Connect, with the plain handshake. */
 void raw_peer_connect(struct raw_peer *p, const char *address);
 void raw_peer_close(struct raw_peer *p);
 

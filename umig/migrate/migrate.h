@@ -15,6 +15,7 @@
 #include "mem/page_source.h"
 #include "migrate/state.h"
 #include "migrate/vm_ops.h"
+#include "transport/credentials.h"
 
 /**
  * struct migrate_report - What is known of a migration, at any time.
@@ -23,6 +24,9 @@
  * @warning: something that the user should know, e.g. why no page is taken
  *	from what the destination holds; else empty.
  * @incoming: this is the destination's view.
+ * @sealed: the connection is authenticated and encrypted,
+ * @cipher: with this; empty if not.
+ * @peer: the name of the other host in the peers file; empty if not sealed.
  * @verified: both ends digested all memory and the digests were equal.
  * @total_ns: from the command to the destination's word that the guest runs.
  * @setup_ns: of it, until the first page could be sent.
@@ -56,6 +60,9 @@ struct migrate_report {
 	char warning[ERR_TEXT_MAX];
 	bool incoming;
 	bool verified;
+	bool sealed;
+	char cipher[24];
+	char peer[PEER_NAME_MAX];
 	uint64_t total_ns;
 	uint64_t setup_ns;
 	uint64_t downtime_ns;
@@ -103,6 +110,11 @@ enum migrate_on_timeout {
 /**
  * struct migrate_params - How to migrate.
  * @address: numeric "HOST:PORT" or "[V6]:PORT".
+ * @credentials: this host's key and whom it knows, borrowed until the migration
+ *	is freed; NULL: the connection is neither authenticated nor encrypted,
+ *	and the other end must have been told the same.
+ * @peer: source: the destination's name in the peers file; NULL: the peer that
+ *	has that address.
  * @downtime_limit_ns: stop the guest when what remains is predicted to take no
  *	longer.
  * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
@@ -118,6 +130,8 @@ enum migrate_on_timeout {
  */
 struct migrate_params {
 	const char *address;
+	const struct credentials *credentials;
+	const char *peer;
 	uint64_t downtime_limit_ns;
 	unsigned int max_rounds;
 	enum migrate_on_timeout on_timeout;

@@ -12,6 +12,7 @@
 
 #include "migrate/migrate.h"
 #include "transport/channel.h"
+#include "transport/door.h"
 #include "wire/hello.h"
 
 /**
@@ -35,6 +36,7 @@ struct migration {
 	struct migrate_params params;
 	char *address;
 	char *page_classes;
+	char *peer_wanted;	/* NULL: by address */
 	migrate_event_fn *event;
 	void *event_arg;
 	bool incoming;
@@ -44,7 +46,8 @@ struct migration {
 	pthread_t thread;
 
 	/* the engine's thread only, once it runs */
-	int listen_fd;		/* destination */
+	struct door *door;	/* destination, until a source is in */
+	struct peer peer;	/* who is at the other end; zero: anybody */
 	uint64_t ended_ns;	/* 0: not yet */
 	const struct memslots *ms;
 	struct channel *ch;
@@ -66,6 +69,21 @@ struct migration {
  * fails for a final state.
  */
 int migration_enter(struct migration *m, enum migrate_state to);
+
+/**
+ * migration_open_channel() - Make the channel of a connection that is through
+ * its handshake.
+ * @fd: the channel's, or closed.
+ * @session: used up.
+ */
+int migration_open_channel(struct migration *m, int fd,
+			   struct session *session, uint64_t timeout_ns);
+
+/**
+ * migration_check_group() - Whether a VM of trust group @group may go to, or
+ * come from, the peer.
+ */
+int migration_check_group(struct migration *m, const char *group);
 
 /** migration_publish() - Let others see @m->live. */
 void migration_publish(struct migration *m);

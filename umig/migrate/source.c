@@ -26,7 +26,7 @@
 #include "migrate/precopy.h"
 #include "migrate/sender.h"
 #include "migrate/verify.h"
-#include "transport/tcp.h"
+#include "transport/dial.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
@@ -52,17 +52,14 @@ struct source {
 
 static int open_channel(struct migration *m)
 {
-	int rc, fd = tcp_connect(m->address, m->cancel_fd,
-				 m->params.peer_timeout_ns, &m->err);
+	uint64_t timeout_ns = m->params.peer_timeout_ns;
+	struct session session = { 0 };
+	int fd = dial(m->address, m->params.credentials, m->peer_wanted,
+		      m->cancel_fd, timeout_ns, &session, &m->err);
 
 	if (fd < 0)
 		return fd;
-	tcp_set_timeout(fd, m->params.peer_timeout_ns);
-	rc = channel_open(&m->ch, fd, m->cancel_fd, m->params.peer_timeout_ns,
-			  &m->err);
-	if (rc)
-		close(fd);
-	return rc;
+	return migration_open_channel(m, fd, &session, timeout_ns);
 }
 
 static int send_hello(struct migration *m)

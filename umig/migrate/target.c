@@ -371,9 +371,10 @@ static int greet(struct migration *m)
 /* One peer up to the hello.  0: it may send; -EAGAIN: wait for the next. */
 static int meet(struct migration *m)
 {
-	char peer[128];
-	int rc, fd = tcp_accept(m->listen_fd, m->cancel_fd, peer, sizeof(peer),
-				&m->err);
+	struct session session = { 0 };
+	char from[128];
+	int rc, fd = door_wait(m->door, m->cancel_fd, &session, from,
+			       sizeof(from), &m->err);
 
 	if (fd == -ECANCELED)
 		return fd;
@@ -382,21 +383,19 @@ static int meet(struct migration *m)
 		sleep(1);	/* out of descriptors, a network that is down */
 		return -EAGAIN;
 	}
-	tcp_set_timeout(fd, SOURCE_TIMEOUTS * m->params.peer_timeout_ns);
-	rc = channel_open(&m->ch, fd, m->cancel_fd, HELLO_TIMEOUT_NS,
-			  &m->err);
-	if (rc) {
-		close(fd);
+	rc = migration_open_channel(m, fd, &session, HELLO_TIMEOUT_NS);
+	if (rc)
 		return rc;
-	}
 	rc = greet(m);
 	if (!rc) {
+		tcp_set_timeout(fd, SOURCE_TIMEOUTS *
+					    m->params.peer_timeout_ns);
 		channel_set_timeout(m->ch, SOURCE_TIMEOUTS *
 						   m->params.peer_timeout_ns);
 		return 0;
 	}
 	if (rc != -ECANCELED)
-		log_warn("%s: refused: %s", peer, err_text(&m->err));
+		log_warn("%s: refused: %s", from, err_text(&m->err));
 	migration_goodbye(m, rc);
 	channel_close(m->ch);
 	m->ch = NULL;
@@ -446,8 +445,8 @@ static int migrate(struct target *t)
 	rc = wait_for_source(t, &in);
 	if (rc)
 		return rc;
-	close(m->listen_fd);
-	m->listen_fd = -1;
+	door_close(m->door);
+	m->door = NULL;
 	begin(m);
 	rc = migration_enter(m, MIGRATE_PRECOPY);
 	while (!rc) {

@@ -18,6 +18,7 @@
 
 #define WIRE_MAGIC "UMIGWIRE"
 #define WIRE_VERSION 1
+#define WIRE_VERSION_MIN 1
 #define WIRE_BATCH_PAGES 512
 /* a batch of plain pages, each a run of its own, and the batch's header */
 #define WIRE_PAYLOAD_MAX (WIRE_BATCH_PAGES * (4096 + 16) + 4096)
