@@ -96,7 +96,9 @@ clean:
 
 include selftests/Makefile
 include fuzz/Makefile
+include $(wildcard bench/*.mk)
 
 .PHONY: help
 help:
-	@sed -n 's/^# \(make.*\)/\1/p' Makefile selftests/Makefile
+	@sed -n 's/^# \(make.*\)/\1/p' Makefile selftests/Makefile \
+		$(wildcard bench/*.mk)
