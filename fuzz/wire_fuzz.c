@@ -55,7 +55,9 @@ static void feed(struct placer *p, const struct wire_frame *f,
 	uint8_t bitmap[WIRE_BATCH_PAGES / 8];
 	char text[WIRE_TEXT_MAX + 1];
 	struct refused_msg refused;
+	uint8_t nonce[PROOF_NONCE_BYTES];
 	struct offer_msg msg;
+	struct answer_msg answer;
 	struct state_msg st;
 	struct hello h = { 0 };
 	const uint8_t *digests;
@@ -68,10 +70,10 @@ static void feed(struct placer *p, const struct wire_frame *f,
 		break;
 	case WIRE_OFFER:
 		if (!msg_offer_decode(&msg, payload, f->length))
-			placer_offer(p, &msg, bitmap, &err);
+			placer_offer(p, &msg, nonce, bitmap, &err);
 		break;
 	case WIRE_ANSWER:
-		msg_answer_decode(&msg, payload, f->length);
+		msg_answer_decode(&answer, payload, f->length);
 		break;
 	case WIRE_PAGES:
 		placer_pages(p, payload, f->length, &err);

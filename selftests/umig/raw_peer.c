@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -133,6 +134,27 @@ void raw_peer_hello(struct raw_peer *p, const struct memslots *ms,
 	hello_encode(&h, &b);
 	raw_peer_send(p, WIRE_HELLO, b.data, b.len);
 	buf_free(&b);
+}
+
+void raw_peer_run(struct raw_peer *p, uint32_t round, uint64_t gfn,
+		  uint32_t pages, uint8_t class, const void *payload,
+		  size_t bytes)
+{
+	struct wire_pages head = { htole32(round), htole32(1) };
+	struct wire_run run = {
+		.gfn = htole64(gfn),
+		.pages = htole32(pages),
+		.class = class,
+	};
+	uint8_t *msg = malloc(sizeof(head) + sizeof(run) + bytes);
+
+	assert(msg);
+	memcpy(msg, &head, sizeof(head));
+	memcpy(msg + sizeof(head), &run, sizeof(run));
+	if (bytes)
+		memcpy(msg + sizeof(head) + sizeof(run), payload, bytes);
+	raw_peer_send(p, WIRE_PAGES, msg, sizeof(head) + sizeof(run) + bytes);
+	free(msg);
 }
 
 bool raw_peer_recv(struct raw_peer *p)

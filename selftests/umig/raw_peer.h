@@ -37,6 +37,11 @@ void raw_peer_send(struct raw_peer *p, uint16_t type, const void *payload,
 void raw_peer_hello(struct raw_peer *p, const struct memslots *ms,
 		    const char *model, uint32_t flags);
 
+/** raw_peer_run() - A PAGES of one run, each page with its part of @payload. */
+void raw_peer_run(struct raw_peer *p, uint32_t round, uint64_t gfn,
+		  uint32_t pages, uint8_t class, const void *payload,
+		  size_t bytes);
+
 /** raw_peer_recv() - The next frame but KEEPALIVE; false: end of stream. */
 bool raw_peer_recv(struct raw_peer *p);
 

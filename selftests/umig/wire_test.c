@@ -296,8 +296,8 @@ static void torn_pages_are_refused_at_every_byte(void **state)
 
 	(void)state;
 	pages_writer_init(&w, room, 1);
-	memset(pages_writer_add(&w, 1, WIRE_RUN_HELD), 0, 4);
-	memset(pages_writer_add(&w, 2, WIRE_RUN_HELD), 0, 4);
+	memset(pages_writer_add(&w, 1, WIRE_RUN_HELD), 0, 20);
+	memset(pages_writer_add(&w, 2, WIRE_RUN_HELD), 0, 20);
 	memset(pages_writer_add(&w, 9, WIRE_RUN_DUPLICATE), 0, 16);
 	pages_writer_add(&w, 10, WIRE_RUN_ZERO);
 	len = pages_writer_end(&w);
@@ -320,7 +320,9 @@ static void small_messages_round_trip_and_refuse_other_lengths(void **state)
 {
 	uint8_t room[20000], digests[512 * 32], bitmap[64];
 	uint64_t gfns[3] = { 1, 2, 0x123456789aULL };
+	uint8_t nonce[MSG_NONCE_BYTES] = "a nonce of 16 by";
 	struct offer_msg offer;
+	struct answer_msg answer;
 	struct refused_msg refused;
 	struct state_msg st;
 	const uint8_t *at;
@@ -339,10 +341,21 @@ static void small_messages_round_trip_and_refuse_other_lengths(void **state)
 	len = msg_offer_encode(room, 0, 0, digests);
 	assert_int_equal(msg_offer_decode(&offer, room, len), -EBADMSG);
 
-	len = msg_answer_encode(room, 3, 9, bitmap);
-	assert_int_equal(len, 8 + 2);
-	assert_int_equal(msg_answer_decode(&offer, room, len), 0);
-	assert_int_equal(msg_answer_decode(&offer, room, len - 1), -EBADMSG);
+	len = msg_answer_encode(room, 3, 9, nonce, bitmap);
+	assert_int_equal(len, 8 + 16 + 2);
+	assert_int_equal(msg_answer_decode(&answer, room, len), 0);
+	assert_int_equal(answer.first, 3);
+	assert_int_equal(answer.count, 9);
+	assert_memory_equal(answer.nonce, nonce, sizeof(nonce));
+	assert_memory_equal(answer.bitmap, bitmap, 2);
+	for (n = 0; n < len; n++)
+		assert_int_equal(msg_answer_decode(&answer, room, n),
+				 -EBADMSG);
+	assert_int_equal(msg_answer_decode(&answer, room, len + 1), -EBADMSG);
+	len = msg_answer_encode(room, 3, 513, nonce, digests);
+	assert_int_equal(msg_answer_decode(&answer, room, len), -EBADMSG);
+	len = msg_answer_encode(room, 3, 0, nonce, bitmap);
+	assert_int_equal(msg_answer_decode(&answer, room, len), -EBADMSG);
 
 	len = msg_refused_encode(room, 4, gfns, 3);
 	assert_int_equal(msg_refused_decode(&refused, room, len), 0);

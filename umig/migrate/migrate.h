@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypto/proof.h"
 #include "lib/err.h"
 #include "mem/digest_source.h"
 #include "mem/page_source.h"
@@ -50,6 +51,8 @@
  * @index_offered: unique digests that the destination was asked for.
  * @index_confirmed: of these, held.
  * @index_refused: pages that the destination could not place after all.
+ * @index_unproven: destination: of these, because the source failed to prove
+ *	that it has them.
  * @index_cancelled: pages whose offer was pending when they were written.
  * @index_hashed: at the start, source: merged pages with a digest,
  * @index_merged: and all merged pages, host-wide: the index's coverage.
@@ -83,6 +86,7 @@ struct migrate_report {
 	uint64_t index_offered;
 	uint64_t index_confirmed;
 	uint64_t index_refused;
+	uint64_t index_unproven;
 	uint64_t index_cancelled;
 	uint64_t index_hashed;
 	uint64_t index_merged;
@@ -120,6 +124,8 @@ enum migrate_on_timeout {
  * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
  * @on_timeout: and what then.
  * @verify: source: compare all memory at both ends before GO.
+ * @proof: destination: how a source must prove that it has a page which it
+ *	names by its digest.
  * @overcommit: destination: take a VM larger than the memory that is free.
  * @page_classes: path of a file to write how each page's final content went,
  *	a byte a page in dense order (&enum page_class), or NULL.
@@ -136,6 +142,7 @@ struct migrate_params {
 	unsigned int max_rounds;
 	enum migrate_on_timeout on_timeout;
 	bool verify;
+	enum proof_mode proof;
 	bool overcommit;
 	const char *page_classes;
 	uint64_t peer_timeout_ns;
@@ -143,7 +150,10 @@ struct migrate_params {
 	struct page_source *pages;
 };
 
-/** MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, 30 s. */
+/**
+ * MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, sampled proofs,
+ * 30 s.
+ */
 extern const struct migrate_params MIGRATE_PARAMS_DEFAULT;
 
 struct migration;

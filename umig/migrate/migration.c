@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ const struct migrate_params MIGRATE_PARAMS_DEFAULT = {
 	.max_rounds = 30,
 	.on_timeout = MIGRATE_ON_TIMEOUT_ABORT,
 	.verify = true,
+	.proof = PROOF_SAMPLED,
 	.peer_timeout_ns = 30000000000ULL,
 };
 
@@ -254,11 +256,14 @@ static void destroy(struct migration *m)
 	free(m);
 }
 
-/* What can fail of creating: strings and the eventfd. */
+/* What can fail of creating: libsodium, strings and the eventfd. */
 static int create_rest(struct migration *m, struct err *err)
 {
 	const struct migrate_params *params = &m->params;
 
+	/* before it the slow implementations are used */
+	if (sodium_init() < 0)
+		return err_set(err, -ENOSYS, "libsodium does not work here");
 	m->address = strdup(params->address);
 	m->page_classes = params->page_classes ?
 				  strdup(params->page_classes) : NULL;

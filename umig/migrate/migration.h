@@ -50,6 +50,7 @@ struct migration {
 	struct peer peer;	/* who is at the other end; zero: anybody */
 	uint64_t ended_ns;	/* 0: not yet */
 	const struct memslots *ms;
+	bool full_proof;	/* pages that are named are proved whole */
 	struct channel *ch;
 	struct err err;
 	bool abandoned;		/* the process ends in HANDOVER_UNKNOWN */
@@ -111,6 +112,12 @@ int migration_unexpected(struct migration *m, const struct frame_in *in,
 
 /** migration_goodbye() - Best effort: tell the peer why this end gives up. */
 void migration_goodbye(struct migration *m, int rc);
+
+/** migration_proof_mode() - What both ends' HELLOs made of it. */
+static inline enum proof_mode migration_proof_mode(const struct migration *m)
+{
+	return m->full_proof ? PROOF_FULL : PROOF_SAMPLED;
+}
 
 /** migration_hello() - Fill and send our HELLO. */
 int migration_hello(struct migration *m, const struct machine *machine,

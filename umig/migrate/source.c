@@ -121,6 +121,7 @@ static int recv_hello(struct migration *m, bool *offer)
 			     m->address);
 	if (!rc)
 		*offer = may_offer(m, &peer);
+	m->full_proof = peer.flags & WIRE_HELLO_FULL_PROOF;
 	hello_free(&peer);
 	return rc;
 }

@@ -31,6 +31,8 @@
 
 #define HELLO_TIMEOUT_NS 10000000000ULL
 #define KEEPALIVE_NS 1000000000ULL
+/* So many pages without a proof, and more than with one, are no accident. */
+#define UNPROVEN_SUSPECT 1024
 /*
  * The source has long silent spells: flushing a disk, setting up a dirty log.
  * Waiting for it costs nobody anything: it has the guest.
@@ -44,6 +46,7 @@
  * @state: the machine state as far as it has come; its size in @state_total.
  * @state_loaded: it was complete, and is loaded.
  * @ready: READY was said.
+ * @fishing: the user was told of a source that names what it can't prove.
  * @told_ns: when the source last heard that this end is alive.
  */
 struct target {
@@ -53,6 +56,7 @@ struct target {
 	uint32_t state_total;
 	bool state_loaded;
 	bool ready;
+	bool fishing;
 	uint64_t told_ns;
 };
 
@@ -86,17 +90,37 @@ static int keep_alive(struct target *t)
 static int on_offer(struct target *t, const struct frame_in *in)
 {
 	uint8_t bitmap[WIRE_BATCH_PAGES / 8];
-	uint8_t answer[sizeof(struct wire_offer) + sizeof(bitmap)];
+	uint8_t answer[sizeof(struct wire_answer) + sizeof(bitmap)];
+	uint8_t nonce[PROOF_NONCE_BYTES];
 	struct offer_msg msg;
 	int rc;
 
 	if (msg_offer_decode(&msg, in->payload, in->bytes))
 		return bad_frame(t, in);
-	rc = placer_offer(&t->placer, &msg, bitmap, &t->m->err);
+	rc = placer_offer(&t->placer, &msg, nonce, bitmap, &t->m->err);
 	if (rc)
 		return rc;
 	return reply(t, WIRE_ANSWER, answer,
-		     msg_answer_encode(answer, msg.first, msg.count, bitmap));
+		     msg_answer_encode(answer, msg.first, msg.count, nonce,
+				       bitmap));
+}
+
+/* Not fatal: it gets none of them. */
+static void note_unproven(struct target *t)
+{
+	const struct placer *p = &t->placer;
+	uint64_t named = p->proven + p->unproven;
+	struct err why = { 0 };
+
+	if (t->fishing || p->unproven <= UNPROVEN_SUSPECT ||
+	    p->unproven < p->proven)
+		return;
+	t->fishing = true;
+	err_set(&why, -EACCES,
+		"the source named %llu pages that this host holds, and could not prove to have %llu of them, which it didn't get: its index is stale (umig index show there), or it fishes for the pages of others",
+		(unsigned long long)named, (unsigned long long)p->unproven);
+	log_warn("%s", err_text(&why));
+	migration_warn(t->m, "%s", err_text(&why));
 }
 
 static int on_pages(struct target *t, const struct frame_in *in)
@@ -106,6 +130,7 @@ static int on_pages(struct target *t, const struct frame_in *in)
 	void *room;
 	int rc = placer_pages(p, in->payload, in->bytes, &t->m->err);
 
+	note_unproven(t);
 	for (at = 0; !rc && at < p->nr_refused; at += n) {
 		n = p->nr_refused - at;
 		if (n > WIRE_BATCH_PAGES)
@@ -358,12 +383,15 @@ static int greet(struct migration *m)
 	rc = check_hello(m, &in);
 	if (rc)
 		return rc;
+	m->full_proof = m->params.proof == PROOF_FULL;
 	rc = m->ops->machine(m->vm, &machine);
 	if (rc)
 		err_set(&m->err, rc, "cannot describe the machine: %s",
 			strerror(-rc));
 	else
-		rc = migration_hello(m, &machine, 0, ps ? ps->key_id : NULL);
+		rc = migration_hello(m, &machine,
+				     m->full_proof ? WIRE_HELLO_FULL_PROOF : 0,
+				     ps ? ps->key_id : NULL);
 	machine_free(&machine);
 	return rc;
 }
@@ -448,6 +476,7 @@ static int migrate(struct target *t)
 	door_close(m->door);
 	m->door = NULL;
 	begin(m);
+	t->placer.proof = migration_proof_mode(m);
 	rc = migration_enter(m, MIGRATE_PRECOPY);
 	while (!rc) {
 		rc = handle(t, &in);

@@ -19,7 +19,8 @@
 #define WIRE_HELLO_SOURCE (1U << 0)	/* sender has the guest */
 #define WIRE_HELLO_DIGESTS (1U << 1)	/* @key_id is valid */
 #define WIRE_HELLO_VERIFY (1U << 2)	/* source: VERIFY will come */
-#define WIRE_HELLO_FLAGS 7U
+#define WIRE_HELLO_FULL_PROOF (1U << 3)	/* destination: prove whole pages */
+#define WIRE_HELLO_FLAGS 15U
 
 /**
  * struct hello - A decoded HELLO.  Zero-initialise, hello_free().
