@@ -2,6 +2,8 @@
 /*
  * umig listen: wait for a guest, and be its VM's process from then on.
  */
+#include <string.h>
+
 #include "cmd.h"
 #include "control/machine_options.h"
 #include "control/vmproc.h"
@@ -13,8 +15,11 @@ struct listen_options {
 	struct security security;
 	const char *address;
 	bool no_module;
+	const char *proof;
 	bool overcommit;
 };
+
+static const char *const proof_choices[] = { "sampled", "full", NULL };
 
 #define FIELD(member) .offset = offsetof(struct listen_options, member)
 
@@ -30,6 +35,14 @@ static const struct option_spec listen_option_table[] = {
 		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
 		.help = "don't use the kernel module: every page that isn't\n"
 			"zero is sent",
+	}, {
+		.name = "proof", .arg = "HOW", .type = OPTION_CHOICE,
+		FIELD(proof), .choices = proof_choices,
+		.help = "how the source must prove to have a page that it names\n"
+			"instead of sending it: sampled: by two cache lines,\n"
+			"which notices a stale index; full: by every byte, for\n"
+			"a source that must not get pages which it doesn't have\n"
+			"(default: sampled)",
 	}, {
 		.name = "overcommit", .type = OPTION_FLAG, FIELD(overcommit),
 		.help = "take a guest that is larger than the memory that is\n"
@@ -61,6 +74,7 @@ static int start(struct vmproc *proc, const struct listen_options *o,
 
 	params.address = o->address;
 	params.overcommit = o->overcommit;
+	params.proof = strcmp(o->proof, "full") ? PROOF_SAMPLED : PROOF_FULL;
 	return ret ? ret : vmproc_listen(proc, &params, &o->security,
 					   !o->no_module, err);
 }
@@ -84,6 +98,7 @@ static int run(int argc, char **argv)
 		.machine = MACHINE_OPTIONS_INIT,
 		.security = SECURITY_INIT,
 		.address = "127.0.0.1:7000",
+		.proof = "sampled",
 	};
 	struct vm_config config;
 	struct err err = { 0 };
