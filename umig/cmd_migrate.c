@@ -66,7 +66,7 @@ static const struct option_spec migrate_option_table[] = {
 	}, {
 		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
 		.help = "don't use the kernel module: every page that isn't\n"
-			"zero is sent",
+			"zero is sent, and no warning says so",
 	}, {
 		.name = "page-classes", .arg = "FILE", .type = OPTION_STRING,
 		FIELD(page_classes),

@@ -135,6 +135,17 @@ static void moves_all_memory_without_a_module(void **state)
 	assert_int_equal(p->target.last.bytes_rx, r->bytes_tx);
 }
 
+static void says_nothing_of_a_module_that_was_not_wanted(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.no_digests = true;
+	migrate(p);
+	assert_moved(p);
+	assert_string_equal(p->source.last.warning, "");
+	assert_int_equal(p->source.last.pages_held, 0);
+}
+
 static void names_held_pages(struct pair *p)
 {
 	const struct migrate_report *r = &p->source.last;
@@ -510,6 +521,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(moves_all_memory_without_a_module),
+		ENGINE_TEST(says_nothing_of_a_module_that_was_not_wanted),
 		ENGINE_TEST(names_held_pages_instead_of_sending_them),
 		ENGINE_TEST(names_held_pages_and_proves_them_whole),
 		ENGINE_TEST(stale_index_is_found_out_by_samples),

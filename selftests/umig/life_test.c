@@ -163,6 +163,8 @@ static void it_moves(void **state)
 	assert_ask(c, "migrate", to(target.address));
 	data = await_migration(c, "completed");
 	assert_true(json_is_true(json_object_get(data, "verified")));
+	/* no module was asked for: that it is not used is no news */
+	assert_string_equal(report_text(data, "warning"), "");
 	assert_int_equal(report_number(data, "pages", "total"), PROC_PAGES);
 	assert_int_equal(report_number(data, "pages", "plain"),
 			 PROC_PAGES / 2);

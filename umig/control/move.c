@@ -159,6 +159,7 @@ int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
 	if (ret)
 		return ret;
 	p->note[0] = '\0';
+	own.no_digests = !use_module;
 	if (use_module && digest_source_module_open(&own.digests, &why)) {
 		own.digests = NULL;
 		snprintf(p->note, sizeof(p->note),

@@ -124,6 +124,8 @@ enum migrate_on_timeout {
  * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
  * @on_timeout: and what then.
  * @verify: source: compare all memory at both ends before GO.
+ * @no_digests: source: every page that isn't zero shall be sent, which is no
+ *	reason for a warning.
  * @proof: destination: how a source must prove that it has a page which it
  *	names by its digest.
  * @overcommit: destination: take a VM larger than the memory that is free.
@@ -142,6 +144,7 @@ struct migrate_params {
 	unsigned int max_rounds;
 	enum migrate_on_timeout on_timeout;
 	bool verify;
+	bool no_digests;
 	enum proof_mode proof;
 	bool overcommit;
 	const char *page_classes;

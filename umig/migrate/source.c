@@ -86,6 +86,8 @@ static bool may_offer(struct migration *m, const struct hello *peer)
 {
 	struct digest_source *ds = m->params.digests;
 
+	if (m->params.no_digests)
+		return false;
 	if (!ds) {
 		migration_warn(m,
 			       "no umig module with a key at the source: every page that isn't zero is sent");
@@ -93,7 +95,7 @@ static bool may_offer(struct migration *m, const struct hello *peer)
 	}
 	if (!(peer->flags & WIRE_HELLO_DIGESTS)) {
 		migration_warn(m,
-			       "no umig module with a key at the destination: every page that isn't zero is sent");
+			       "the destination uses no umig module with a key: every page that isn't zero is sent");
 		return false;
 	}
 	if (memcmp(peer->key_id, ds->key_id, sizeof(peer->key_id))) {
