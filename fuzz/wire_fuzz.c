@@ -4,7 +4,11 @@
  * and, for OFFER and PAGES, into the placer with a small guest memory behind
  * it.  Nothing outside of that memory may be touched, nothing may be accepted
  * that a decoder's own bounds forbid.
+ *
+ * Nonces are zero here, so that a seed can have proofs (wire_seeds.c).  An
+ * input of odd length is one for full proofs.
  */
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,6 +50,36 @@ static int place(struct page_source *ps, struct place_item *items,
 static void release_all(struct page_source *ps)
 {
 	(void)ps;
+}
+
+static const char *no_random_name(void)
+{
+	return "zeroes";
+}
+
+static uint32_t no_random(void)
+{
+	return 0;
+}
+
+static void no_random_buf(void *const to, const size_t bytes)
+{
+	memset(to, 0, bytes);
+}
+
+static struct randombytes_implementation zeroes = {
+	.implementation_name = no_random_name,
+	.random = no_random,
+	.buf = no_random_buf,
+};
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return randombytes_set_implementation(&zeroes) || sodium_init() < 0;
 }
 
 static void feed(struct placer *p, const struct wire_frame *f,
@@ -113,8 +147,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
 	memslots_add(&ms, 0, LOW, ram);
 	memslots_add(&ms, 0x100, HIGH, ram + LOW * UMIG_PAGE_SIZE);
+	memset(ram, 0, sizeof(ram));
 	if (placer_init(&p, &ms, &ps))
 		return 0;
+	p.proof = bytes % 2 ? PROOF_FULL : PROOF_SAMPLED;
 	while (bytes >= sizeof(f)) {
 		uint8_t *copy;
 
