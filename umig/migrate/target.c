@@ -383,7 +383,7 @@ static int greet(struct migration *m)
 	rc = check_hello(m, &in);
 	if (rc)
 		return rc;
-	m->full_proof = m->params.proof == PROOF_FULL;
+	m->full_proof = m->params.proof == PROOF_FULL || m->peer.full_proof;
 	rc = m->ops->machine(m->vm, &machine);
 	if (rc)
 		err_set(&m->err, rc, "cannot describe the machine: %s",
