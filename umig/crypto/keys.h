@@ -20,7 +20,8 @@
 /* enough of it to find the line in a peers file, and a NUL */
 #define KEY_SHORT_MAX 11
 
-#define HOST_KEY_PATH "/etc/umig/host.key"
+#define HOST_KEY_DIR "/etc/umig"
+#define HOST_KEY_PATH HOST_KEY_DIR "/host.key"
 
 /** struct keypair - An identity.  Wipe with keypair_wipe(). */
 struct keypair {

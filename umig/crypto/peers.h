@@ -88,6 +88,9 @@ int peers_load(struct peers *out, const char *path, struct err *err);
 
 void peers_free(struct peers *p);
 
+/** peer_name_ok() - Whether a peer may be called @name. */
+bool peer_name_ok(const char *name);
+
 /** peers_by_key() - NULL: no such peer. */
 const struct peer *peers_by_key(const struct peers *p,
 				const uint8_t key[KEY_SIZE]);

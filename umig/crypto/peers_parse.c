@@ -63,6 +63,11 @@ static char *next_item(char **list)
 	return strsep(list, ",");
 }
 
+bool peer_name_ok(const char *name)
+{
+	return is_name(name, UPPER "._-", PEER_NAME_MAX);
+}
+
 static int parse_address(struct parse *p, char *value)
 {
 	if (!is_name(value, UPPER ".-_:%", PEER_ADDRESS_MAX))
@@ -218,7 +223,7 @@ static int parse_words(struct parse *p, const char *at, const char *end)
 	int ret;
 
 	next_word(&at, end, word);
-	if (!is_name(word, UPPER "._-", PEER_NAME_MAX))
+	if (!peer_name_ok(word))
 		return bad(p, "\"%.80s\": a peer's name has 1 to %d letters, digits, dots, dashes, underscores",
 			   word, PEER_NAME_MAX - 1);
 	strcpy(p->peer->name, word);
