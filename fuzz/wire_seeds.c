@@ -38,8 +38,6 @@ static void put(struct seed *s, uint16_t type, const void *payload,
 static void put_hello(struct seed *s)
 {
 	struct hello h = {
-		.version = WIRE_VERSION,
-		.version_min = WIRE_VERSION,
 		.flags = WIRE_HELLO_SOURCE | WIRE_HELLO_DIGESTS,
 	};
 	struct buf b = { 0 };
