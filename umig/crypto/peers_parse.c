@@ -239,8 +239,10 @@ static int parse_words(struct parse *p, const char *at, const char *end)
 static int check_unique(struct parse *p, const struct peers *others)
 {
 	const struct peer *o, *peer = p->peer;
+	unsigned int i;
 
-	for (o = others->peer; o < others->peer + others->nr; o++) {
+	for (i = 0; i < others->nr; i++) {
+		o = &others->peer[i];
 		if (!strcmp(o->name, peer->name))
 			return bad(p, "%s is in line %u already", peer->name,
 				   o->line);
