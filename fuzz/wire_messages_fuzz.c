@@ -152,11 +152,11 @@ static void offer(const uint8_t *data, size_t bytes)
 
 static void answer(const uint8_t *data, size_t bytes)
 {
-	struct offer_msg m;
+	struct answer_msg m;
 
 	if (!msg_answer_decode(&m, data, bytes))
 		same(data, bytes, msg_answer_encode(room, m.first, m.count,
-						    m.array));
+						    m.nonce, m.bitmap));
 }
 
 static void round_end(const uint8_t *data, size_t bytes)
@@ -220,8 +220,6 @@ static void feed(uint8_t type, const uint8_t *data, size_t bytes)
 static size_t make_hello(const uint8_t *from, size_t bytes)
 {
 	struct hello h = {
-		.version = WIRE_VERSION,
-		.version_min = WIRE_VERSION,
 		.flags = bytes ? from[0] & WIRE_HELLO_FLAGS : 0,
 	};
 	struct buf out = { 0 };
@@ -284,7 +282,7 @@ static size_t make(uint8_t type, const uint8_t *from, size_t bytes)
 	case WIRE_OFFER:
 		return msg_offer_encode(room, 0, bytes + 1, array);
 	case WIRE_ANSWER:
-		return msg_answer_encode(room, 0, bytes + 1, array);
+		return msg_answer_encode(room, 0, bytes + 1, array, array);
 	case WIRE_REFUSED:
 		return bytes ? msg_refused_encode(room, 1, gfns, bytes) : 0;
 	case WIRE_ROUND_END:
