@@ -77,7 +77,8 @@ MAN5 := $(wildcard Documentation/man/*.5)
 .PHONY: install
 install: $(BUILD)/bin/umig
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR) $(DESTDIR)$(PREFIX)/include/linux
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR) \
+		$(DESTDIR)$(PREFIX)/include/linux
 	$(INSTALL) -m 755 $(BUILD)/bin/umig $(DESTDIR)$(PREFIX)/bin/umig
 	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
 	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
@@ -99,9 +100,9 @@ clean:
 
 include selftests/Makefile
 include fuzz/Makefile
-include $(wildcard bench/*.mk)
+include bench/Makefile
 
 .PHONY: help
 help:
 	@sed -n 's/^# \(make.*\)/\1/p' Makefile selftests/Makefile \
-		$(wildcard bench/*.mk)
+		fuzz/Makefile bench/Makefile

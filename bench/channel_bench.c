@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What encryption costs: the CPU time, both ends together, that a channel needs
- * more when it is sealed, beside libsodium's own AEAD over the same bytes; and
- * a handshake's.  All in one run, interleaved, medians; the ratios hold on
+ * What encryption costs a channel: the CPU time, both ends and the kernel's part
+ * together, that it needs more when it is sealed, beside libsodium's own AEAD
+ * over the same bytes.  All in one run, interleaved, medians; the ratios hold on
  * other machines, the times do not.
  *
- *   seal_bench [RESULT.json]
+ *   channel_bench [RESULT.json]
  */
 #include <pthread.h>
 #include <sodium.h>
@@ -17,20 +17,18 @@
 #include <time.h>
 
 #include "transport/channel.h"
-#include "transport/handshake.h"
+#include "transport/session.h"
 #include "wire/frame.h"
 
 #define FRAMES 200
 #define PAYLOAD (WIRE_BATCH_PAGES * 4096)
 #define RUNS 9
-#define HANDSHAKES 50
 
 /** struct costs - CPU ms of each run, for FRAMES frames. */
 struct costs {
 	double plain[RUNS];
 	double sealed[RUNS];
 	double raw[RUNS];
-	double handshake[RUNS];	/* one, one end */
 };
 
 static double cpu_ms(void)
@@ -43,7 +41,7 @@ static double cpu_ms(void)
 
 static void die(const char *what)
 {
-	fprintf(stderr, "seal_bench: %s\n", what);
+	fprintf(stderr, "channel_bench: %s\n", what);
 	exit(EXIT_FAILURE);
 }
 
@@ -141,59 +139,6 @@ static double raw_cost(enum record_cipher cipher)
 	return cpu_ms() - began;
 }
 
-static struct peer peer;
-
-static int admit(void *arg, const uint8_t *key, struct peer *out,
-		 struct err *err)
-{
-	(void)arg;
-	(void)key;
-	(void)err;
-	*out = peer;
-	return 0;
-}
-
-static void pass(struct handshake *from, struct handshake *to)
-{
-	size_t want, at = 0;
-
-	while (at < from->out_bytes) {
-		uint8_t *room = handshake_room(to, &want);
-
-		memcpy(room, from->out + at, want);
-		at += want;
-		if (handshake_took(to, want) < 0)
-			die("the handshake failed");
-	}
-	from->out_bytes = 0;
-}
-
-/* CPU of one end of one handshake. */
-static double handshake_cost(void)
-{
-	struct handshake a, b;
-	struct keypair kp[2];
-	double began;
-	int i;
-
-	for (i = 0; i < 2; i++)
-		if (keypair_generate(&kp[i], NULL))
-			die("no keys");
-	memcpy(peer.key, kp[1].public, KEY_SIZE);
-	began = cpu_ms();
-	for (i = 0; i < HANDSHAKES; i++) {
-		handshake_accept(&b, &kp[1], admit, NULL);
-		if (handshake_connect(&a, &kp[0], &peer))
-			die("the handshake failed");
-		pass(&a, &b);
-		pass(&b, &a);
-		pass(&a, &b);
-		if (b.step != HANDSHAKE_DONE)
-			die("the handshake failed");
-	}
-	return (cpu_ms() - began) / HANDSHAKES / 2;
-}
-
 static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -217,7 +162,6 @@ static double measure(enum record_cipher cipher, struct costs *c)
 		c->plain[i] = channel_cost(cipher, false);
 		c->raw[i] = raw_cost(cipher);
 		c->sealed[i] = channel_cost(cipher, true);
-		c->handshake[i] = handshake_cost();
 		ratio[i] = (c->sealed[i] - c->plain[i]) / c->raw[i];
 	}
 	return median(ratio);
@@ -257,10 +201,7 @@ int main(int argc, char **argv)
 				comma, name, ratio);
 		comma = ", ";
 	}
-	printf("a handshake: %.3f ms of CPU at each end\n",
-	       median(c.handshake));
 	if (json)
-		fprintf(json, "}, \"handshake_ms\": %.4f}\n",
-			median(c.handshake));
+		fprintf(json, "}}\n");
 	return json && fclose(json) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
