@@ -68,17 +68,20 @@ module:
 	@cp -f $(KMOD_DIR)/umig.ko $(BUILD)/umig$(KMOD_DEBUG).ko
 
 INSTALL ?= install
-MANDIR := $(PREFIX)/share/man/man1
+MANDIR := $(PREFIX)/share/man
 COMPDIR := $(PREFIX)/share/bash-completion/completions
-MAN := $(wildcard Documentation/man/*.1)
+MAN1 := $(wildcard Documentation/man/*.1)
+MAN5 := $(wildcard Documentation/man/*.5)
 
 # The module is DKMS's, or insmod's: it belongs to a kernel, not to a prefix.
 .PHONY: install
 install: $(BUILD)/bin/umig
-	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR) \
-		$(DESTDIR)$(COMPDIR) $(DESTDIR)$(PREFIX)/include/linux
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR) \
+		$(DESTDIR)$(PREFIX)/include/linux
 	$(INSTALL) -m 755 $(BUILD)/bin/umig $(DESTDIR)$(PREFIX)/bin/umig
-	$(INSTALL) -m 644 $(MAN) $(DESTDIR)$(MANDIR)
+	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 contrib/umig.bash-completion \
 		$(DESTDIR)$(COMPDIR)/umig
 	$(INSTALL) -m 644 uapi/linux/umig.h \
@@ -88,7 +91,8 @@ install: $(BUILD)/bin/umig
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/umig $(DESTDIR)$(COMPDIR)/umig \
 		$(DESTDIR)$(PREFIX)/include/linux/umig.h \
-		$(MAN:Documentation/man/%=$(DESTDIR)$(MANDIR)/%)
+		$(MAN1:Documentation/man/%=$(DESTDIR)$(MANDIR)/man1/%) \
+		$(MAN5:Documentation/man/%=$(DESTDIR)$(MANDIR)/man5/%)
 
 .PHONY: clean
 clean:
@@ -96,7 +100,9 @@ clean:
 
 include selftests/Makefile
 include fuzz/Makefile
+include bench/Makefile
 
 .PHONY: help
 help:
-	@sed -n 's/^# \(make.*\)/\1/p' Makefile selftests/Makefile
+	@sed -n 's/^# \(make.*\)/\1/p' Makefile selftests/Makefile \
+		fuzz/Makefile bench/Makefile

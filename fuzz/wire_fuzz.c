@@ -4,7 +4,11 @@
  * and, for OFFER and PAGES, into the placer with a small guest memory behind
  * it.  Nothing outside of that memory may be touched, nothing may be accepted
  * that a decoder's own bounds forbid.
+ *
+ * Nonces are zero here, so that a seed can have proofs (wire_seeds.c).  An
+ * input of odd length is one for full proofs.
  */
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,6 +52,36 @@ static void release_all(struct page_source *ps)
 	(void)ps;
 }
 
+static const char *no_random_name(void)
+{
+	return "zeroes";
+}
+
+static uint32_t no_random(void)
+{
+	return 0;
+}
+
+static void no_random_buf(void *const to, const size_t bytes)
+{
+	memset(to, 0, bytes);
+}
+
+static struct randombytes_implementation zeroes = {
+	.implementation_name = no_random_name,
+	.random = no_random,
+	.buf = no_random_buf,
+};
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return randombytes_set_implementation(&zeroes) || sodium_init() < 0;
+}
+
 static void feed(struct placer *p, const struct wire_frame *f,
 		 const uint8_t *payload)
 {
@@ -55,7 +89,9 @@ static void feed(struct placer *p, const struct wire_frame *f,
 	uint8_t bitmap[WIRE_BATCH_PAGES / 8];
 	char text[WIRE_TEXT_MAX + 1];
 	struct refused_msg refused;
+	uint8_t nonce[PROOF_NONCE_BYTES];
 	struct offer_msg msg;
+	struct answer_msg answer;
 	struct state_msg st;
 	struct hello h = { 0 };
 	const uint8_t *digests;
@@ -68,10 +104,10 @@ static void feed(struct placer *p, const struct wire_frame *f,
 		break;
 	case WIRE_OFFER:
 		if (!msg_offer_decode(&msg, payload, f->length))
-			placer_offer(p, &msg, bitmap, &err);
+			placer_offer(p, &msg, nonce, bitmap, &err);
 		break;
 	case WIRE_ANSWER:
-		msg_answer_decode(&msg, payload, f->length);
+		msg_answer_decode(&answer, payload, f->length);
 		break;
 	case WIRE_PAGES:
 		placer_pages(p, payload, f->length, &err);
@@ -111,8 +147,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
 	memslots_add(&ms, 0, LOW, ram);
 	memslots_add(&ms, 0x100, HIGH, ram + LOW * UMIG_PAGE_SIZE);
+	memset(ram, 0, sizeof(ram));
 	if (placer_init(&p, &ms, &ps))
 		return 0;
+	p.proof = bytes % 2 ? PROOF_FULL : PROOF_SAMPLED;
 	while (bytes >= sizeof(f)) {
 		uint8_t *copy;
 

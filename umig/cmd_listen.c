@@ -2,6 +2,8 @@
 /*
  * umig listen: wait for a guest, and be its VM's process from then on.
  */
+#include <string.h>
+
 #include "cmd.h"
 #include "control/machine_options.h"
 #include "control/vmproc.h"
@@ -10,10 +12,14 @@
 
 struct listen_options {
 	struct machine_options machine;
+	struct security security;
 	const char *address;
 	bool no_module;
+	const char *proof;
 	bool overcommit;
 };
+
+static const char *const proof_choices[] = { "sampled", "full", NULL };
 
 #define FIELD(member) .offset = offsetof(struct listen_options, member)
 
@@ -22,15 +28,21 @@ static const struct option_spec listen_option_table[] = {
 		.name = "listen", .arg = "ADDR:PORT", .type = OPTION_STRING,
 		FIELD(address),
 		.help = "where to wait for the source, e.g. 10.0.0.2:7000 or\n"
-			"[fd00::2]:7000 (default: 127.0.0.1:7000).  The link is\n"
-			"neither authenticated nor encrypted in this version:\n"
-			"whoever reaches the port can put a guest here, whoever\n"
-			"sees the link reads the guest's memory.  Use a network\n"
-			"of your own, or a tunnel to a loopback address",
-	}, {
+			"[fd00::2]:7000 (default: 127.0.0.1:7000)",
+	},
+	SECURITY_OPTIONS(struct listen_options, security),
+	{
 		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
 		.help = "don't use the kernel module: every page that isn't\n"
 			"zero is sent",
+	}, {
+		.name = "proof", .arg = "HOW", .type = OPTION_CHOICE,
+		FIELD(proof), .choices = proof_choices,
+		.help = "how the source must prove to have a page that it names\n"
+			"instead of sending it: sampled: by two cache lines,\n"
+			"which notices a stale index; full: by every byte, for\n"
+			"a source that must not get pages which it doesn't have\n"
+			"(default: sampled)",
 	}, {
 		.name = "overcommit", .type = OPTION_FLAG, FIELD(overcommit),
 		.help = "take a guest that is larger than the memory that is\n"
@@ -62,7 +74,9 @@ static int start(struct vmproc *proc, const struct listen_options *o,
 
 	params.address = o->address;
 	params.overcommit = o->overcommit;
-	return ret ? ret : vmproc_listen(proc, &params, !o->no_module, err);
+	params.proof = strcmp(o->proof, "full") ? PROOF_SAMPLED : PROOF_FULL;
+	return ret ? ret : vmproc_listen(proc, &params, &o->security,
+					   !o->no_module, err);
 }
 
 static int own_vm(struct vm *vm, struct handover_store *store,
@@ -83,7 +97,9 @@ static int run(int argc, char **argv)
 {
 	struct listen_options o = {
 		.machine = MACHINE_OPTIONS_INIT,
+		.security = SECURITY_INIT,
 		.address = "127.0.0.1:7000",
+		.proof = "sampled",
 	};
 	struct vm_config config;
 	struct err err = { 0 };

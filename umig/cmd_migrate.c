@@ -4,16 +4,18 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "control/client.h"
 #include "control/follow.h"
 #include "control/limits.h"
+#include "control/security.h"
 
 struct migrate_options {
 	struct control_options control;
+	struct security security;
 	const char *to;
 	uint64_t downtime_limit_ms;
 	uint64_t max_rounds;
@@ -34,6 +36,13 @@ static const struct option_spec migrate_option_table[] = {
 		FIELD(to), .required = true,
 		.help = "where umig listen waits (required)",
 	}, {
+		.name = "peer", .arg = "NAME", .type = OPTION_STRING,
+		FIELD(security.peer),
+		.help = "the destination's name in the peers file (default: the\n"
+			"peer that has the address given with --to)",
+	},
+	SECURITY_OPTIONS(struct migrate_options, security),
+	{
 		.name = "downtime-limit", .arg = "MS", .type = OPTION_NUMBER,
 		FIELD(downtime_limit_ms), .min = DOWNTIME_LIMIT_MIN_MS,
 		.max = DOWNTIME_LIMIT_MAX_MS,
@@ -57,7 +66,7 @@ static const struct option_spec migrate_option_table[] = {
 	}, {
 		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
 		.help = "don't use the kernel module: every page that isn't\n"
-			"zero is sent",
+			"zero is sent, and no warning says so",
 	}, {
 		.name = "page-classes", .arg = "FILE", .type = OPTION_STRING,
 		FIELD(page_classes),
@@ -87,49 +96,71 @@ static const struct command_spec spec = {
 	.example = "umig migrate --control /run/web.sock --to 10.0.0.2:7000",
 };
 
-/* The VM's process may have another working directory. */
-static int absolute(const char *path, char *to, size_t room, struct err *err)
+/* The VM's process may have another working directory: NULL with @err set. */
+static json_t *absolute(const char *option, const char *path, struct err *err)
 {
-	char cwd[PATH_MAX];
-	int n;
+	const char *slash = "";
+	char cwd[PATH_MAX] = "";
 
-	if (*path == '/')
-		n = snprintf(to, room, "%s", path);
-	else if (getcwd(cwd, sizeof(cwd)))
-		n = snprintf(to, room, "%s/%s", cwd, path);
-	else
-		return err_set(err, -errno, "no working directory");
-	if (n < 0 || (size_t)n >= room)
-		return err_set(err, -ENAMETOOLONG, "--page-classes: too long");
+	if (*path != '/') {
+		if (!getcwd(cwd, sizeof(cwd))) {
+			err_set(err, -errno, "no working directory");
+			return NULL;
+		}
+		slash = "/";
+	}
+	if (strlen(cwd) + strlen(path) + 1 >= PATH_MAX) {
+		err_set(err, -ENAMETOOLONG, "--%s: too long", option);
+		return NULL;
+	}
+	return json_sprintf("%s%s%s", cwd, slash, path);
+}
+
+/* Set @key of @arguments to @path, if there is one. */
+static int add_path(json_t *arguments, const char *key, const char *path,
+		    struct err *err)
+{
+	json_t *value = path ? absolute(key, path, err) : NULL;
+
+	if (!path)
+		return 0;
+	if (!value || json_object_set_new(arguments, key, value))
+		return err_set(err, -EINVAL, "--%s must be UTF-8", key);
 	return 0;
 }
 
 static int make_arguments(const struct migrate_options *o, json_t **out,
 			  struct err *err)
 {
-	char path[2 * PATH_MAX] = "";
-	int rc = 0;
-
-	if (o->page_classes)
-		rc = absolute(o->page_classes, path, sizeof(path), err);
-	if (rc)
-		return rc;
-	*out = json_pack(
-		"{s:o, s:I, s:I, s:I, s:s, s:b, s:b, s:s*}",
+	json_t *arguments = json_pack(
+		"{s:o, s:I, s:I, s:I, s:s, s:b, s:b, s:b, s:s*}",
 		"uri", json_sprintf("tcp:%s", o->to),
 		"downtime-limit", (json_int_t)o->downtime_limit_ms,
 		"max-rounds", (json_int_t)o->max_rounds,
 		"timeout", (json_int_t)o->timeout_s,
 		"on-timeout", o->on_timeout,
 		"verify", !o->no_verify, "module", !o->no_module,
-		"page-classes", *path ? path : NULL);
-	return *out ? 0 : err_set(err, -EINVAL,
-				  "--to and --page-classes must be UTF-8");
+		"insecure", o->security.insecure, "peer", o->security.peer);
+	int rc = arguments ? 0 : err_set(err, -EINVAL,
+					 "--to and --peer must be UTF-8");
+
+	if (!rc)
+		rc = add_path(arguments, "page-classes", o->page_classes, err);
+	if (!rc)
+		rc = add_path(arguments, "key", o->security.key, err);
+	if (!rc)
+		rc = add_path(arguments, "peers", o->security.peers, err);
+	if (rc)
+		json_decref(arguments);
+	else
+		*out = arguments;
+	return rc;
 }
 
 static int run(int argc, char **argv)
 {
 	struct migrate_options o = {
+		.security = SECURITY_INIT,
 		.downtime_limit_ms = 300,
 		.max_rounds = 30,
 		.on_timeout = "abort",

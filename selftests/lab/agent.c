@@ -134,7 +134,7 @@ static void exec_child(char **argv, int in, int out, int err)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	setsid();
+	setpgid(0, 0);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(126);
 	execvp(argv[0], argv);
@@ -166,6 +166,9 @@ static void command_start(uint32_t id, char **argv)
 	pid = fork();
 	if (!pid)
 		exec_child(argv, in[0], out[1], err[1]);
+	/* here too: a signal to the group may come before the child has run */
+	if (pid > 0)
+		setpgid(pid, pid);
 	close(in[0]);
 	close(out[1]);
 	close(err[1]);

@@ -72,6 +72,32 @@ def destination(tap, g, host, name, machine, *words):
         target.command.kill()
 
 
+def strangers(tap, g, a, b):
+    """Sources that the destination doesn't know, or not so."""
+    target = g.listen(b)
+    a.sh("umig keygen --key /tmp/other.key")
+    for name, option, ours, theirs in (
+            ("a key that the destination doesn't know",
+             "--key /tmp/other.key", "refuses", "/etc/umig/peers"),
+            ("--insecure at one end only", "--insecure", "--insecure",
+             "--insecure"),
+            ("another host's key expected", "--peer host3", "refuses",
+             "not for this host's key")):
+        with tap.case(name):
+            before = len(target.log)
+            c = g.process.umig("migrate", "--to",
+                               f"{b.address}:{scenario.PORT}",
+                               *option.split())
+            diag(c.err.strip())
+            check(c.status == MIGRATION_FAILED, f"exit status {c.status}")
+            check(ours in c.err, f"it says {ours!r}")
+            said = [s for s in target.log[before:] if "refused" in s]
+            check(len(said) == 1 and theirs in said[0],
+                  f"the destination says once {theirs!r}: {said}")
+            g.serial.check()
+    target.command.kill()
+
+
 def peers(tap, g, a, b):
     """Addresses and peers that are no destination."""
     def migrate(address, *more):
@@ -81,7 +107,12 @@ def peers(tap, g, a, b):
     refused(tap, a, "a peer that isn't there", migrate(f"{b.address}:7999"),
             f"{b.address}:7999", "refused")
     refused(tap, a, "a host that isn't there",
-            migrate("10.0.0.77:7000", "--timeout 10"), "10.0.0.77")
+            migrate("10.0.0.77:7000", "--insecure --timeout 10"), "10.0.0.77")
+    refused(tap, a, "a host that isn't in the peers file",
+            migrate("10.0.0.77:7000"), "10.0.0.77", "/etc/umig/peers", "--peer")
+    refused(tap, a, "a source without a key",
+            migrate(f"{b.address}:7000", "--key /tmp/none.key"),
+            "/tmp/none.key", "umig keygen")
     refused(tap, a, "an address that is none", migrate("nonsense"), "nonsense")
     with tap.case("a peer that speaks garbage"):
         garbage = b.start("head -c 65536 /dev/urandom | nc -l -p 7050",
@@ -134,6 +165,7 @@ def main():
             3, files=scenario.files(), disks=[disk, other], memory="1G",
             cpu=["max", "max", "max,-avx2,-bmi2"]) as lab:
         a, b, c = lab.hosts
+        scenario.introduce(a, b, c)
         g = Guest("g1", "/dev/vda", memory="160M",
                   work={"read_mb": 8}).start(a)
         before_any_guest(tap, a)
@@ -147,6 +179,7 @@ def main():
         destination(tap, g, c, "a destination whose CPU lacks something", {},
                     "cpu")
         too_little_memory(tap, g, b)
+        strangers(tap, g, a, b)
         peers(tap, g, a, b)
         with tap.case("the guest's disk is in order"):
             g.stop()

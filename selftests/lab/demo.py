@@ -94,6 +94,7 @@ def play(demo):
                  disks=disks, memory="2560M") as lab:
         source, target = lab.hosts
         scenario.set_key(source, target)
+        scenario.introduce(source, target)
         guests = start_guests(lab)
         mover = guests[0][0]
         merge(lab, guests)

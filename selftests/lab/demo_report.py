@@ -90,6 +90,8 @@ def expectations(d):
     said = {k: pages[k] for k in counted}
     return [
         (r["status"] == "completed", f"status {r['status']}: completed"),
+        (r["link"]["sealed"] is True, f"link encrypted "
+         f"({r['link']['cipher']}) and authenticated ({r['link']['peer']})"),
         (r["verified"] is True, "digests of all guest memory equal at "
          "handover"),
         (len(d.mergeable) > 1000, f"{len(d.mergeable)} pages merged on both "

@@ -268,6 +268,7 @@ def main():
     with tap.lab("the lab"), Cluster(
             2, files=scenario.files(), ko=scenario.KO, disks=disks) as lab:
         a, b = lab.hosts
+        scenario.introduce(a, b)
         g = Guest("g1", "/dev/vda", memory="192M", cpus=2,
                   dirty="ring",
                   work={"read_mb": 48, "cold_mb": 8}).start(a)

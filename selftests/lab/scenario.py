@@ -4,6 +4,7 @@
     with Cluster(2, files=files(), ko=KO, load=True, disks=[d]) as lab:
         a, b = lab.hosts
         set_key(a, b)
+        introduce(a, b)
         g = Guest("g1", "/dev/vda").start(a)
         g.serial.wait_line("READY", 180)
         report = g.migrate(b)
@@ -43,6 +44,16 @@ def set_key(*hosts, key=bytes(range(1, 33))):
     for host in hosts:
         host.put("/run/umig.key", key)
         host.sh("umig index set-key /run/umig.key")
+
+
+def introduce(*hosts):
+    """Give the hosts keys, and tell each of all."""
+    keys = {h: h.sh("mkdir -p /etc/umig; umig keygen > /dev/null; "
+                    "umig pubkey").strip() for h in hosts}
+    for host in hosts:
+        host.put("/etc/umig/peers", "".join(
+            f"{h.name} {key} address={h.address} from={h.address}/32\n"
+            for h, key in keys.items()).encode())
 
 
 def index(host, what="stat"):

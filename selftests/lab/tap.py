@@ -59,6 +59,11 @@ class Tap:
         print(f"{'ok' if ok else 'not ok'} {self.count} - {name}{directive}",
               flush=True)
 
+    def _fail(self, name, why):
+        """A failed test.  prove hides what its programs print, but not this."""
+        self._line(False, name)
+        say(f"not ok: {name}:\n{why}")
+
     @contextlib.contextmanager
     def case(self, name):
         """One test.  Swallows what goes wrong in it."""
@@ -68,11 +73,9 @@ class Tap:
         except Skip as e:
             self._line(True, name, f" # SKIP {e}")
         except LabError as e:
-            self._line(False, name)
-            diag(e)
+            self._fail(name, e)
         except Exception:  # pylint: disable=broad-exception-caught
-            self._line(False, name)
-            diag(traceback.format_exc())
+            self._fail(name, traceback.format_exc())
         else:
             self._line(True, name)
 
@@ -84,8 +87,7 @@ class Tap:
         except Skip as e:
             self._line(True, what, f" # SKIP {e}")
         except LabError as e:
-            self._line(False, what)
-            diag(e)
+            self._fail(what, e)
 
     def done(self):
         """Print the plan; returns the exit status."""

@@ -128,7 +128,7 @@ for c in $commands; do
 done
 
 if command -v groff >/dev/null; then
-	for p in "$man"/*.1; do
+	for p in "$man"/*.[15]; do
 		check "$(basename "$p") is clean" page_is_clean "$p"
 	done
 else
@@ -206,5 +206,33 @@ umig index gen-key >"$tmp/a" && umig index gen-key >"$tmp/b"
 check "a new key is one" grep -qxE '[0-9a-f]{64}' "$tmp/a"
 differ() { ! cmp -s "$1" "$2"; }
 check "and another each time" differ "$tmp/a" "$tmp/b"
+
+check "keygen makes a key" exits 0 "address=" keygen --key "$tmp/host.key"
+mode_is() { [ "$(stat -c %a "$1")" = "$2" ]; }
+check "which only its owner may read" mode_is "$tmp/host.key" 600
+line=$(sed -n 2p "$tmp/said")
+pubkey_is() { [ "$(umig pubkey --key "$1")" = "$2" ]; }
+check "and prints the public one" pubkey_is "$tmp/host.key" \
+	"$(echo "$line" | cut -d' ' -f2)"
+check "keygen leaves a key alone" exits 1 "is there already" \
+	keygen --key "$tmp/host.key"
+check "it is what it was" pubkey_is "$tmp/host.key" \
+	"$(echo "$line" | cut -d' ' -f2)"
+chmod 640 "$tmp/host.key"
+check "a key that others can read" exits 1 "chmod 600" \
+	pubkey --key "$tmp/host.key"
+check "pubkey without a key" exits 1 "umig keygen" pubkey --key "$tmp/none"
+
+page5_knows()
+{
+	local o
+	for o in address from groups bandwidth proof revoked; do
+		grep -q "^\.\(B\|BI\) $o\(=\| *\$\)" "$man/umig-peers.5" &&
+			continue
+		echo "umig-peers(5) has no $o"
+		return 1
+	done
+}
+check "umig-peers(5) knows the options" page5_knows
 
 echo "1..$tests"

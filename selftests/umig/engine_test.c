@@ -17,6 +17,7 @@
 
 #include "lib/bitmap.h"
 #include "migrate/page_class.h"
+#include "migrate/place.h"
 #include "umig/end.h"
 
 #define LOW 700
@@ -134,9 +135,19 @@ static void moves_all_memory_without_a_module(void **state)
 	assert_int_equal(p->target.last.bytes_rx, r->bytes_tx);
 }
 
-static void names_held_pages_instead_of_sending_them(void **state)
+static void says_nothing_of_a_module_that_was_not_wanted(void **state)
 {
 	struct pair *p = *state;
+
+	p->source.params.no_digests = true;
+	migrate(p);
+	assert_moved(p);
+	assert_string_equal(p->source.last.warning, "");
+	assert_int_equal(p->source.last.pages_held, 0);
+}
+
+static void names_held_pages(struct pair *p)
+{
 	const struct migrate_report *r = &p->source.last;
 	uint64_t merged;
 
@@ -150,8 +161,55 @@ static void names_held_pages_instead_of_sending_them(void **state)
 	assert_int_equal(r->index_offered, p->pages.offered);
 	assert_true(r->index_offered < merged);	/* each content once */
 	assert_true(r->bytes_tx < (r->pages_plain + 100) * 4096);
+	assert_int_equal(r->index_refused, 0);
+	assert_int_equal(p->target.last.index_unproven, 0);
 	assert_int_equal(p->digests.closed, 1);
 	assert_int_equal(p->pages.closed, 1);
+}
+
+static void names_held_pages_instead_of_sending_them(void **state)
+{
+	names_held_pages(*state);
+}
+
+static void names_held_pages_and_proves_them_whole(void **state)
+{
+	struct pair *p = *state;
+
+	p->target.params.proof = PROOF_FULL;
+	names_held_pages(p);
+}
+
+/* The source's index has digests of what these pages were, and are no more. */
+static void stale_index_is_found_out(struct pair *p)
+{
+	const struct migrate_report *r = &p->source.last;
+	uint64_t stale, i;
+
+	merge_all(p, 1000);
+	p->digests.stale = 90;
+	for (stale = 0, i = 0; i < p->digests.stale; i++)
+		stale += bitmap_test(p->digests.merged, i);
+	migrate(p);
+	assert_moved(p);
+	assert_true(r->verified);
+	assert_int_equal(r->index_refused, stale);
+	/* all are of one digest, which is soon looked at no more */
+	assert_int_equal(p->target.last.index_unproven, PROOF_FAILURES_MAX);
+	assert_true(r->pages_held > 0);
+}
+
+static void stale_index_is_found_out_by_samples(void **state)
+{
+	stale_index_is_found_out(*state);
+}
+
+static void stale_index_is_found_out_by_whole_pages(void **state)
+{
+	struct pair *p = *state;
+
+	p->target.params.proof = PROOF_FULL;
+	stale_index_is_found_out(p);
 }
 
 static void names_twins_of_pages_that_the_peer_lacks(void **state)
@@ -463,7 +521,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(moves_all_memory_without_a_module),
+		ENGINE_TEST(says_nothing_of_a_module_that_was_not_wanted),
 		ENGINE_TEST(names_held_pages_instead_of_sending_them),
+		ENGINE_TEST(names_held_pages_and_proves_them_whole),
+		ENGINE_TEST(stale_index_is_found_out_by_samples),
+		ENGINE_TEST(stale_index_is_found_out_by_whole_pages),
 		ENGINE_TEST(names_twins_of_pages_that_the_peer_lacks),
 		ENGINE_TEST(sends_whole_what_is_refused_after_confirm),
 		ENGINE_TEST(other_keys_mean_no_offers),

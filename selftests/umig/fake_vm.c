@@ -203,7 +203,7 @@ const struct vm_ops fake_vm_ops = {
 	.prepare = fake_prepare,
 };
 
-static void digest_of(const uint8_t *page, digest_t *out)
+void fake_digest(const uint8_t *page, digest_t *out)
 {
 	crypto_generichash(out->b, sizeof(out->b), page, UMIG_PAGE_SIZE,
 			   fake_key, sizeof(fake_key));
@@ -214,6 +214,7 @@ static int fake_range(struct digest_source *ds, const void *hva,
 {
 	struct fake_digests *fd = (struct fake_digests *)ds;
 	uint64_t index = ((const uint8_t *)hva - fd->vm->ram) / UMIG_PAGE_SIZE;
+	uint8_t page[UMIG_PAGE_SIZE];
 	unsigned int i;
 
 	pthread_mutex_lock(&fd->vm->lock);
@@ -222,7 +223,12 @@ static int fake_range(struct digest_source *ds, const void *hva,
 		if (!bitmap_test(fd->merged, index))
 			continue;
 		classes[i] = DIGEST_KNOWN;
-		digest_of(fake_vm_page(fd->vm, index), &digests[i]);
+		if (index < fd->stale)
+			fake_page(page, FAKE_STALE_SEED);
+		else
+			memcpy(page, fake_vm_page(fd->vm, index),
+			       sizeof(page));
+		fake_digest(page, &digests[i]);
 	}
 	pthread_mutex_unlock(&fd->vm->lock);
 	return 0;
@@ -260,7 +266,7 @@ static int fake_offer(struct page_source *ps, const digest_t *digests,
 	memset(leases, 0, nr * sizeof(*leases));
 	for (seed = 1; seed < fp->held; seed++) {
 		fake_page(page, seed);
-		digest_of(page, &d);
+		fake_digest(page, &d);
 		for (i = 0; i < nr; i++)
 			if (!memcmp(&d, &digests[i], sizeof(d)))
 				leases[i] = seed;

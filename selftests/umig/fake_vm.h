@@ -50,16 +50,24 @@ void fake_vm_write(struct fake_vm *vm, uint64_t index, uint64_t seed);
 /** fake_page() - The content for a seed. */
 void fake_page(uint8_t *page, uint64_t seed);
 
+/** fake_digest() - A page's digest, as both sources below make it. */
+void fake_digest(const uint8_t *page, digest_t *out);
+
 uint8_t *fake_vm_page(struct fake_vm *vm, uint64_t index);
 
 /**
  * struct fake_digests - A digest source: every page of @vm whose dense index
  *	has its bit in @merged has a digest.
+ * @stale: below this index it is the digest of FAKE_STALE_SEED's content,
+ *	whatever the page has.
  */
+#define FAKE_STALE_SEED 1
+
 struct fake_digests {
 	struct digest_source ds;
 	struct fake_vm *vm;
 	uint64_t *merged;
+	uint64_t stale;
 	unsigned int closed;
 };
 

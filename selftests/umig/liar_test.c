@@ -27,6 +27,8 @@
 #define HIGH 64
 #define PAGES (LOW + HIGH)
 
+static const uint8_t no_nonce[MSG_NONCE_BYTES];
+
 struct fixture {
 	struct end end;
 	struct raw_peer peer;
@@ -339,7 +341,7 @@ static void answer_to_nothing_is_refused(void **state)
 
 	answer_hello(f);
 	raw_peer_send(&f->peer, WIRE_ANSWER, msg,
-		      msg_answer_encode(msg, 0, 8, &bits));
+		      msg_answer_encode(msg, 0, 8, no_nonce, &bits));
 	assert_stayed(f, "offers that were not made");
 }
 
@@ -413,7 +415,7 @@ static void late_answer_does_not_name_a_page_written_since(void **state)
 	assert_int_equal(sem_wait(&page_0_written), 0);
 	memset(bits, 0xff, sizeof(bits));
 	raw_peer_send(&f->peer, WIRE_ANSWER, held,
-		      msg_answer_encode(held, 0, 2, bits));
+		      msg_answer_encode(held, 0, 2, no_nonce, bits));
 
 	/* page 1 is named; page 0 has a new digest, which isn't held */
 	do {
@@ -421,7 +423,7 @@ static void late_answer_does_not_name_a_page_written_since(void **state)
 	} while (msg_offer_decode(&offer, f->peer.payload, f->peer.bytes));
 	bits[0] = 0;
 	raw_peer_send(&f->peer, WIRE_ANSWER, held,
-		      msg_answer_encode(held, 2, 1, bits));
+		      msg_answer_encode(held, 2, 1, no_nonce, bits));
 	do {
 		play_until(f, WIRE_PAGES);
 	} while (!has_page_0(f, &run, &round));
@@ -450,19 +452,7 @@ static void send_run(struct fixture *f, uint32_t round, uint64_t gfn,
 		     uint32_t pages, uint8_t class, const void *payload,
 		     size_t bytes)
 {
-	struct wire_pages head = { htole32(round), htole32(1) };
-	struct wire_run run = {
-		.gfn = htole64(gfn),
-		.pages = htole32(pages),
-		.class = class,
-	};
-
-	memcpy(f->payload, &head, sizeof(head));
-	memcpy(f->payload + sizeof(head), &run, sizeof(run));
-	if (bytes)
-		memcpy(f->payload + sizeof(head) + sizeof(run), payload, bytes);
-	raw_peer_send(&f->peer, WIRE_PAGES, f->payload,
-		      sizeof(head) + sizeof(run) + bytes);
+	raw_peer_run(&f->peer, round, gfn, pages, class, payload, bytes);
 }
 
 static void send_zero_all(struct fixture *f, uint32_t round)
@@ -661,10 +651,10 @@ static void torn_payload_is_refused(void **state)
 static void held_page_that_was_not_confirmed_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t number = htole32(0);
+	struct wire_held held = { 0 };
 
 	meet_target(f);
-	send_run(f, 1, 0, 1, WIRE_RUN_HELD, &number, sizeof(number));
+	send_run(f, 1, 0, 1, WIRE_RUN_HELD, &held, sizeof(held));
 	assert_never_ran(f, "not of its offers");
 }
 

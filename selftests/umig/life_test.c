@@ -49,8 +49,9 @@ static int teardown(void **state)
 
 static json_t *to(const char *address)
 {
-	return json_pack("{s:o, s:b}", "uri", json_sprintf("tcp:%s", address),
-			 "module", false);
+	return json_pack("{s:o, s:b, s:b}", "uri",
+			 json_sprintf("tcp:%s", address), "module", false,
+			 "insecure", true);
 }
 
 static void assert_ask(struct control_client *c, const char *command,
@@ -164,6 +165,8 @@ static void it_moves(void **state)
 	assert_ask(c, "migrate", to(target.address));
 	data = await_migration(c, "completed");
 	assert_true(json_is_true(json_object_get(data, "verified")));
+	/* no module was asked for: that it is not used is no news */
+	assert_string_equal(report_text(data, "warning"), "");
 	assert_int_equal(report_number(data, "pages", "total"), PROC_PAGES);
 	assert_int_equal(report_number(data, "pages", "plain"),
 			 PROC_PAGES / 2);
@@ -198,8 +201,9 @@ static void without_the_module_the_user_is_told(void **state)
 	}
 	proc_listen(&target, "target.sock");
 	assert_ask(c, "migrate",
-		   json_pack("{s:o}", "uri",
-			     json_sprintf("tcp:%s", target.address)));
+		   json_pack("{s:o, s:b}", "uri",
+			     json_sprintf("tcp:%s", target.address),
+			     "insecure", true));
 	data = await_migration(c, "completed");
 	assert_non_null(strstr(report_text(data, "warning"), "/dev/umig"));
 	assert_non_null(strstr(report_text(data, "warning"), "modprobe"));
@@ -316,9 +320,9 @@ static void play_until(struct control_client *c, struct raw_peer *peer,
 	int fd = raw_peer_listen(address, sizeof(address));
 
 	assert_ask(c, "migrate",
-		   json_pack("{s:o, s:b, s:b}", "uri",
+		   json_pack("{s:o, s:b, s:b, s:b}", "uri",
 			     json_sprintf("tcp:%s", address), "module", false,
-			     "verify", false));
+			     "verify", false, "insecure", true));
 	raw_peer_accept(peer, fd);
 	raw_peer_hello(peer, vm_memory(shape), fake_vmm_guest(shape)->model,
 		       0);

@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,13 +16,15 @@
 #include "lib/buf.h"
 #include "transport/tcp.h"
 #include "wire/hello.h"
+#include "wire/preface.h"
 
 int raw_peer_listen(char *address, size_t room)
 {
 	struct err err = { 0 };
-	int fd = tcp_listen("127.0.0.1:0", NULL, &err);
+	int fd = tcp_listen("127.0.0.1:0", &err);
 
 	assert(fd >= 0);
+	assert(!tcp_set_blocking(fd, true));
 	snprintf(address, room, "127.0.0.1:%d", tcp_local_port(fd));
 	return fd;
 }
@@ -35,24 +38,6 @@ static void reset(struct raw_peer *p, int fd)
 	p->type = 0;
 }
 
-void raw_peer_accept(struct raw_peer *p, int listen_fd)
-{
-	reset(p, accept(listen_fd, NULL, NULL));
-}
-
-void raw_peer_connect(struct raw_peer *p, const char *address)
-{
-	struct err err = { 0 };
-
-	reset(p, tcp_connect(address, -1, 5000000000ULL, &err));
-}
-
-void raw_peer_close(struct raw_peer *p)
-{
-	close(p->fd);
-	p->fd = -1;
-}
-
 static void write_all(int fd, const void *data, size_t bytes)
 {
 	const uint8_t *at = data;
@@ -63,6 +48,66 @@ static void write_all(int fd, const void *data, size_t bytes)
 		if (n <= 0)
 			return;	/* the other end has had enough */
 	}
+}
+
+static bool read_all(int fd, void *data, size_t bytes)
+{
+	uint8_t *at = data;
+	ssize_t n;
+
+	for (; bytes; at += n, bytes -= n) {
+		n = recv(fd, at, bytes, 0);
+		if (n <= 0)
+			return false;
+	}
+	return true;
+}
+
+/* A plain connection's whole handshake. */
+static void send_preface(struct raw_peer *p)
+{
+	uint8_t bytes[WIRE_PREFACE_BYTES];
+	struct preface mine = {
+		.version = WIRE_VERSION, .version_min = WIRE_VERSION_MIN,
+		.mode = WIRE_MODE_PLAIN, .status = WIRE_STATUS_OK,
+	};
+
+	preface_encode(bytes, &mine);
+	write_all(p->fd, bytes, sizeof(bytes));
+}
+
+static void recv_preface(struct raw_peer *p)
+{
+	uint8_t bytes[WIRE_PREFACE_BYTES];
+
+	read_all(p->fd, bytes, sizeof(bytes));
+}
+
+void raw_peer_accept(struct raw_peer *p, int listen_fd)
+{
+	reset(p, accept(listen_fd, NULL, NULL));
+	recv_preface(p);
+	send_preface(p);
+}
+
+void raw_peer_dial(struct raw_peer *p, const char *address)
+{
+	struct err err = { 0 };
+
+	reset(p, tcp_connect(address, -1, 5000000000ULL, &err));
+}
+
+void raw_peer_connect(struct raw_peer *p, const char *address)
+{
+	raw_peer_dial(p, address);
+	send_preface(p);
+	recv_preface(p);
+}
+
+void raw_peer_close(struct raw_peer *p)
+{
+	close(p->fd);
+	p->fd = -1;
 }
 
 void raw_peer_send(struct raw_peer *p, uint16_t type, const void *payload,
@@ -79,8 +124,6 @@ void raw_peer_hello(struct raw_peer *p, const struct memslots *ms,
 		    const char *model, uint32_t flags)
 {
 	struct hello h = {
-		.version = WIRE_VERSION,
-		.version_min = WIRE_VERSION,
 		.flags = flags,
 		.slots = *ms,
 	};
@@ -93,17 +136,25 @@ void raw_peer_hello(struct raw_peer *p, const struct memslots *ms,
 	buf_free(&b);
 }
 
-static bool read_all(int fd, void *to, size_t bytes)
+void raw_peer_run(struct raw_peer *p, uint32_t round, uint64_t gfn,
+		  uint32_t pages, uint8_t class, const void *payload,
+		  size_t bytes)
 {
-	uint8_t *at = to;
-	ssize_t n;
+	struct wire_pages head = { htole32(round), htole32(1) };
+	struct wire_run run = {
+		.gfn = htole64(gfn),
+		.pages = htole32(pages),
+		.class = class,
+	};
+	uint8_t *msg = malloc(sizeof(head) + sizeof(run) + bytes);
 
-	for (; bytes; at += n, bytes -= n) {
-		n = read(fd, at, bytes);
-		if (n <= 0)
-			return false;
-	}
-	return true;
+	assert(msg);
+	memcpy(msg, &head, sizeof(head));
+	memcpy(msg + sizeof(head), &run, sizeof(run));
+	if (bytes)
+		memcpy(msg + sizeof(head) + sizeof(run), payload, bytes);
+	raw_peer_send(p, WIRE_PAGES, msg, sizeof(head) + sizeof(run) + bytes);
+	free(msg);
 }
 
 bool raw_peer_recv(struct raw_peer *p)

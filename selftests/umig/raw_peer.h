@@ -26,6 +26,9 @@ struct raw_peer {
 /** raw_peer_listen() - Listen on loopback; the socket, the address. */
 int raw_peer_listen(char *address, size_t room);
 void raw_peer_accept(struct raw_peer *p, int listen_fd);
+/** raw_peer_dial() - Connect, and say nothing yet. */
+void raw_peer_dial(struct raw_peer *p, const char *address);
+/** raw_peer_connect() - Connect, with the plain handshake. */
 void raw_peer_connect(struct raw_peer *p, const char *address);
 void raw_peer_close(struct raw_peer *p);
 
@@ -33,6 +36,11 @@ void raw_peer_send(struct raw_peer *p, uint16_t type, const void *payload,
 		   size_t bytes);
 void raw_peer_hello(struct raw_peer *p, const struct memslots *ms,
 		    const char *model, uint32_t flags);
+
+/** raw_peer_run() - A PAGES of one run, each page with its part of @payload. */
+void raw_peer_run(struct raw_peer *p, uint32_t round, uint64_t gfn,
+		  uint32_t pages, uint8_t class, const void *payload,
+		  size_t bytes);
 
 /** raw_peer_recv() - The next frame but KEEPALIVE; false: end of stream. */
 bool raw_peer_recv(struct raw_peer *p);

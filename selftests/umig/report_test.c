@@ -43,6 +43,7 @@ static const struct migrate_report report = {
 	.index_confirmed = 106,
 	.index_refused = 107,
 	.index_cancelled = 108,
+	.index_unproven = 109,
 	.index_hashed = 900,
 	.index_merged = 1000,
 };
@@ -67,6 +68,7 @@ static const char *const promised[][3] = {
 	{ "index", "confirmed", "106" },
 	{ "index", "refused", "107" },
 	{ "index", "cancelled", "108" },
+	{ "index", "unproven", "109" },
 	{ "index", "hashed", "900" },
 	{ "index", "merged", "1000" },
 };

@@ -15,6 +15,7 @@
 #include "wire/hello.h"
 #include "wire/msgs.h"
 #include "wire/pages.h"
+#include "wire/preface.h"
 
 static void frame_header_round_trip(void **state)
 {
@@ -66,7 +67,6 @@ static void every_type_has_a_name(void **state)
 static void make_hello(struct hello *h)
 {
 	memset(h, 0, sizeof(*h));
-	h->version = h->version_min = WIRE_VERSION;
 	h->flags = WIRE_HELLO_SOURCE | WIRE_HELLO_DIGESTS;
 	memset(h->key_id, 7, sizeof(h->key_id));
 	assert_int_equal(memslots_add(&h->slots, 0, 100, NULL), 0);
@@ -127,22 +127,69 @@ static void torn_hello_is_refused_at_every_byte(void **state)
 	buf_free(&b);
 }
 
-static void hello_of_another_version_names_both(void **state)
+static void preface_round_trip(void **state)
 {
-	struct hello h, got = { 0 };
-	struct buf b = { 0 };
-	struct err err = { 0 };
+	struct preface got, p = {
+		.version = WIRE_VERSION + 3, .version_min = WIRE_VERSION,
+		.mode = WIRE_MODE_SEALED, .status = WIRE_STATUS_OK,
+		.length = 0x1234,
+	};
+	uint8_t bytes[WIRE_PREFACE_BYTES];
 
 	(void)state;
-	make_hello(&h);
-	h.version = h.version_min = WIRE_VERSION + 1;
-	hello_encode(&h, &b);
-	assert_int_equal(hello_decode(&got, b.data, b.len, &err),
-			 -EPROTONOSUPPORT);
-	assert_non_null(strstr(err.text, "versions 2 to 2"));
-	hello_free(&got);
-	hello_free(&h);
-	buf_free(&b);
+	preface_encode(bytes, &p);
+	assert_int_equal(preface_decode(&got, bytes), 0);
+	assert_memory_equal(&got, &p, sizeof(p));
+}
+
+static void impossible_prefaces_are_refused(void **state)
+{
+	static const struct {
+		unsigned int at;
+		uint8_t value;
+		int rc;
+	} cases[] = {
+		{ 0, 'u', -EPROTO },		/* magic */
+		{ 8, 0, -EPROTO },		/* version below version_min */
+		{ 10, 0, -EPROTO },		/* version_min 0 */
+		{ 12, 0, -EPROTO },		/* mode */
+		{ 12, 3, -EPROTO },
+		{ 13, 0, -EPROTO },		/* status */
+		{ 13, 3, -EPROTO },
+	};
+	struct preface got, p = {
+		.version = WIRE_VERSION, .version_min = WIRE_VERSION_MIN,
+		.mode = WIRE_MODE_PLAIN, .status = WIRE_STATUS_OK,
+	};
+	uint8_t bytes[WIRE_PREFACE_BYTES];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		preface_encode(bytes, &p);
+		bytes[cases[i].at] = cases[i].value;
+		assert_int_equal(preface_decode(&got, bytes), cases[i].rc);
+	}
+	p.version = p.version_min = WIRE_VERSION + 1;
+	preface_encode(bytes, &p);
+	assert_int_equal(preface_decode(&got, bytes), -EPROTONOSUPPORT);
+	assert_int_equal(got.version_min, WIRE_VERSION + 1);
+}
+
+static void abilities_round_trip(void **state)
+{
+	struct abilities got, a = {
+		.version = WIRE_VERSION, .version_min = WIRE_VERSION_MIN,
+		.features = 5, .ciphers = 6, .cipher = 2,
+	};
+	uint8_t bytes[WIRE_ABILITIES_BYTES];
+
+	(void)state;
+	abilities_encode(bytes, &a);
+	assert_int_equal(abilities_decode(&got, bytes), 0);
+	assert_memory_equal(&got, &a, sizeof(a));
+	bytes[WIRE_ABILITIES_BYTES - 1] = 1;
+	assert_int_equal(abilities_decode(&got, bytes), -EPROTO);
 }
 
 static void machines_differ_by_name(void **state)
@@ -249,8 +296,8 @@ static void torn_pages_are_refused_at_every_byte(void **state)
 
 	(void)state;
 	pages_writer_init(&w, room, 1);
-	memset(pages_writer_add(&w, 1, WIRE_RUN_HELD), 0, 4);
-	memset(pages_writer_add(&w, 2, WIRE_RUN_HELD), 0, 4);
+	memset(pages_writer_add(&w, 1, WIRE_RUN_HELD), 0, 20);
+	memset(pages_writer_add(&w, 2, WIRE_RUN_HELD), 0, 20);
 	memset(pages_writer_add(&w, 9, WIRE_RUN_DUPLICATE), 0, 16);
 	pages_writer_add(&w, 10, WIRE_RUN_ZERO);
 	len = pages_writer_end(&w);
@@ -273,7 +320,9 @@ static void small_messages_round_trip_and_refuse_other_lengths(void **state)
 {
 	uint8_t room[20000], digests[512 * 32], bitmap[64];
 	uint64_t gfns[3] = { 1, 2, 0x123456789aULL };
+	uint8_t nonce[MSG_NONCE_BYTES] = "a nonce of 16 by";
 	struct offer_msg offer;
+	struct answer_msg answer;
 	struct refused_msg refused;
 	struct state_msg st;
 	const uint8_t *at;
@@ -292,10 +341,21 @@ static void small_messages_round_trip_and_refuse_other_lengths(void **state)
 	len = msg_offer_encode(room, 0, 0, digests);
 	assert_int_equal(msg_offer_decode(&offer, room, len), -EBADMSG);
 
-	len = msg_answer_encode(room, 3, 9, bitmap);
-	assert_int_equal(len, 8 + 2);
-	assert_int_equal(msg_answer_decode(&offer, room, len), 0);
-	assert_int_equal(msg_answer_decode(&offer, room, len - 1), -EBADMSG);
+	len = msg_answer_encode(room, 3, 9, nonce, bitmap);
+	assert_int_equal(len, 8 + 16 + 2);
+	assert_int_equal(msg_answer_decode(&answer, room, len), 0);
+	assert_int_equal(answer.first, 3);
+	assert_int_equal(answer.count, 9);
+	assert_memory_equal(answer.nonce, nonce, sizeof(nonce));
+	assert_memory_equal(answer.bitmap, bitmap, 2);
+	for (n = 0; n < len; n++)
+		assert_int_equal(msg_answer_decode(&answer, room, n),
+				 -EBADMSG);
+	assert_int_equal(msg_answer_decode(&answer, room, len + 1), -EBADMSG);
+	len = msg_answer_encode(room, 3, 513, nonce, digests);
+	assert_int_equal(msg_answer_decode(&answer, room, len), -EBADMSG);
+	len = msg_answer_encode(room, 3, 0, nonce, bitmap);
+	assert_int_equal(msg_answer_decode(&answer, room, len), -EBADMSG);
 
 	len = msg_refused_encode(room, 4, gfns, 3);
 	assert_int_equal(msg_refused_decode(&refused, room, len), 0);
@@ -346,7 +406,9 @@ int main(void)
 		cmocka_unit_test(every_type_has_a_name),
 		cmocka_unit_test(hello_round_trip),
 		cmocka_unit_test(torn_hello_is_refused_at_every_byte),
-		cmocka_unit_test(hello_of_another_version_names_both),
+		cmocka_unit_test(preface_round_trip),
+		cmocka_unit_test(impossible_prefaces_are_refused),
+		cmocka_unit_test(abilities_round_trip),
 		cmocka_unit_test(machines_differ_by_name),
 		cmocka_unit_test(pages_round_trip),
 		cmocka_unit_test(full_payload_takes_a_batch_of_single_pages),

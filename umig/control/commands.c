@@ -190,14 +190,33 @@ static int migrate_strings(const json_t *args, struct migrate_params *params,
 	return 0;
 }
 
+static int migrate_security(const json_t *args, struct security *s,
+			    struct err *err)
+{
+	int rc = args_bool(args, "insecure", &s->insecure, err);
+
+	if (!rc)
+		rc = args_string(args, "key", &s->key, err);
+	if (!rc)
+		rc = args_string(args, "peers", &s->peers, err);
+	if (!rc)
+		rc = args_string(args, "peer", &s->peer, err);
+	if (!rc && (*s->key != '/' || *s->peers != '/'))
+		rc = err_set(err, -EINVAL,
+			     "arguments \"key\" and \"peers\" must be absolute paths");
+	return rc;
+}
+
 static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 		   struct err *err)
 {
 	static const char *const known[] = {
 		"uri", "downtime-limit", "max-rounds", "on-timeout", "timeout",
-		"verify", "module", "page-classes", NULL
+		"verify", "module", "page-classes", "insecure", "key", "peers",
+		"peer", NULL
 	};
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
+	struct security security = SECURITY_INIT;
 	bool module = true;
 	int rc = args_known(args, known, err);
 
@@ -209,12 +228,14 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 	if (!rc)
 		rc = migrate_on_timeout(args, &params, err);
 	if (!rc)
+		rc = migrate_security(args, &security, err);
+	if (!rc)
 		rc = args_bool(args, "verify", &params.verify, err);
 	if (!rc)
 		rc = args_bool(args, "module", &module, err);
 	if (!rc && p->ending)
 		rc = err_set(err, -ESHUTDOWN, "the VM's process is ending");
-	return rc ? rc : vmproc_migrate(p, &params, module, err);
+	return rc ? rc : vmproc_migrate(p, &params, &security, module, err);
 }
 
 /* As QEMU: without a migration there is nothing to cancel, and no error. */

@@ -110,6 +110,7 @@ static void take_report(struct vmproc *p, const struct migrate_report *r)
 	if (migrate_state_final(r->state)) {
 		migration_free(p->migration);
 		p->migration = NULL;
+		credentials_free(&p->credentials);
 	} else if (r->state == MIGRATE_HANDOVER_UNKNOWN) {
 		p->ending = false;
 	}
@@ -128,8 +129,22 @@ void vmproc_engine_ready(void *arg, uint32_t events)
 		take_report(p, &r);
 }
 
+/* Load the keys that the migration will use; @own is told. */
+static int set_security(struct vmproc *p, struct migrate_params *own,
+			const struct security *security, struct err *err)
+{
+	int ret = security_load(security, &p->credentials, err);
+
+	if (ret)
+		return ret;
+	own->credentials = security->insecure ? NULL : &p->credentials;
+	own->peer = security->peer;
+	return 0;
+}
+
 int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
-		   bool use_module, struct err *err)
+		   const struct security *security, bool use_module,
+		   struct err *err)
 {
 	struct migrate_params own = *params;
 	struct err why = { 0 };
@@ -140,8 +155,12 @@ int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
 		return err_set(err, -EBUSY, p->incoming ?
 			       "the guest has not arrived yet" :
 			       "a migration is under way already");
+	ret = set_security(p, &own, security, err);
+	if (ret)
+		return ret;
 	own.store = p->store;
 	p->note[0] = '\0';
+	own.no_digests = !use_module;
 	if (use_module && digest_source_module_open(&own.digests, &why)) {
 		own.digests = NULL;
 		snprintf(p->note, sizeof(p->note),
@@ -153,8 +172,10 @@ int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
 				     mailbox_put, &p->mailbox, err);
 	if (ret && own.digests)
 		own.digests->close(own.digests);
-	if (ret)
+	if (ret) {
+		credentials_free(&p->credentials);
 		return ret;
+	}
 	/* From here on the engine tells each change; this is the first. */
 	migration_query(p->migration, &r);
 	log_info("%s: migrating to %s", vm_name(p->vm), own.address);
@@ -174,25 +195,34 @@ static bool is_loopback(const char *address)
 	       !strncmp(address, "[::1]:", 6);
 }
 
-static void log_listening(struct vmproc *p, const char *address)
+static void log_listening(struct vmproc *p, const char *address,
+			  const struct security *security)
 {
 	const char *port = strrchr(address, ':');
+	char key[KEY_TEXT_MAX];
 
 	/* with port 0 the kernel has chosen one */
 	log_info("%s: waiting for a guest at %.*s:%d", vm_name(p->vm),
 		 (int)(port - address), address, migration_port(p->migration));
-	if (!is_loopback(address))
-		log_warn("%s: the link is neither authenticated nor encrypted in this version: whoever reaches %s can put a guest here, whoever sees the link reads its memory",
+	if (!security->insecure)
+		log_info("%s: from peers of %s; this host's key is %s",
+			 vm_name(p->vm), security->peers,
+			 key_to_text(key, p->credentials.own.public));
+	else if (!is_loopback(address))
+		log_warn("%s: --insecure: whoever reaches %s can put a guest here, whoever sees the link reads its memory",
 			 vm_name(p->vm), address);
 }
 
 int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
-		  bool use_module, struct err *err)
+		  const struct security *security, bool use_module,
+		  struct err *err)
 {
 	struct migrate_params own = *params;
 	struct err why = { 0 };
-	int ret;
+	int ret = set_security(p, &own, security, err);
 
+	if (ret)
+		return ret;
 	own.store = p->store;
 	if (use_module && page_source_module_open(&own.pages, &why)) {
 		own.pages = NULL;
@@ -206,6 +236,6 @@ int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
 	if (ret)
 		return ret;
 	p->incoming = true;
-	log_listening(p, params->address);
+	log_listening(p, params->address, security);
 	return 0;
 }

@@ -39,20 +39,28 @@ static json_t *pages_json(const struct migrate_report *r, bool live)
 
 static json_t *index_json(const struct migrate_report *r)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "offered", num(r->index_offered),
 			 "confirmed", num(r->index_confirmed),
 			 "refused", num(r->index_refused),
+			 "unproven", num(r->index_unproven),
 			 "cancelled", num(r->index_cancelled),
 			 "hashed", num(r->index_hashed),
 			 "merged", num(r->index_merged));
+}
+
+static json_t *link_json(const struct migrate_report *r)
+{
+	return json_pack("{s:b, s:s, s:s}", "sealed", r->sealed,
+			 "cipher", r->cipher,
+			 "peer", protocol_text(r->peer));
 }
 
 /* "o" takes the object over, also when the whole fails. */
 json_t *report_to_json(const struct migrate_report *r, bool live)
 {
 	return json_pack(
-		"{s:s, s:o, s:o, s:b, s:f, s:f, s:f, s:f, s:I, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:b}",
+		"{s:s, s:o, s:o, s:b, s:f, s:f, s:f, s:f, s:I, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:b}",
 		"status", migrate_state_name(r->state),
 		"error", protocol_text(r->error),
 		"warning", protocol_text(r->warning),
@@ -69,6 +77,7 @@ json_t *report_to_json(const struct migrate_report *r, bool live)
 			"wire_rx", num(r->bytes_rx),
 			"plain_equivalent", num(r->bytes_plain_equivalent),
 		"index", index_json(r),
+		"link", link_json(r),
 		"verified", r->verified);
 }
 

@@ -209,6 +209,7 @@ void vmproc_close(struct vmproc *p)
 {
 	if (p->migration)
 		migration_free(p->migration);
+	credentials_free(&p->credentials);
 	control_server_close(p->server, LAST_NEWS_MS);
 	mailbox_close(&p->mailbox);
 	if (p->signals.fd >= 0)

@@ -25,6 +25,7 @@
 
 #include "control/exit_code.h"
 #include "control/mailbox.h"
+#include "control/security.h"
 #include "control/server.h"
 #include "lib/err.h"
 #include "lib/loop.h"
@@ -45,6 +46,7 @@
  * @mailbox: the engine's news.
  * @vm_state: the VM's state as last told to clients.
  * @migration: the migration under way, or NULL.
+ * @credentials: what it shows and trusts; zeroed if it is insecure.
  * @incoming: it brings the guest here: there is none yet.
  * @report: the newest report of it, or of the last one; valid if @reported.
  * @reported: there is one.
@@ -63,6 +65,7 @@ struct vmproc {
 	struct mailbox mailbox;
 	enum vm_state vm_state;
 	struct migration *migration;
+	struct credentials credentials;
 	bool incoming;
 	struct migrate_report report;
 	bool reported;
@@ -104,11 +107,13 @@ void vmproc_look_at_vm(struct vmproc *p);
 
 /** vmproc_migrate() - Begin to move the guest away.  Consumes nothing. */
 int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
-		   bool use_module, struct err *err);
+		   const struct security *security, bool use_module,
+		   struct err *err);
 
 /** vmproc_listen() - Begin to wait for a guest. */
 int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
-		  bool use_module, struct err *err);
+		  const struct security *security, bool use_module,
+		  struct err *err);
 
 /** vmproc_report() - The newest report; false if there never was one. */
 bool vmproc_report(struct vmproc *p, struct migrate_report *out);

@@ -47,10 +47,13 @@ bool handover_record_settled(const struct handover_record *r)
 }
 
 void handover_record_name(struct handover_record *r, const char *name,
-			  const char *peer)
+			  const char *host, const char *address)
 {
 	snprintf(r->name, sizeof(r->name), "%s", name);
-	snprintf(r->peer, sizeof(r->peer), "%s", *peer ? peer : "unknown");
+	if (*host)
+		snprintf(r->peer, sizeof(r->peer), "%s (%s)", host, address);
+	else
+		snprintf(r->peer, sizeof(r->peer), "%s", address);
 }
 
 static int take_text(char *to, size_t room, const json_t *value)

@@ -59,9 +59,13 @@ struct handover_record {
 	uint64_t time_s;
 };
 
-/** handover_record_name() - Set name and peer; of the peer what fits. */
+/**
+ * handover_record_name() - Set name and peer; of the peer what fits.
+ * @host: what the peers file calls the other end; empty: it is not known.
+ * @address: its address.
+ */
 void handover_record_name(struct handover_record *r, const char *name,
-			  const char *peer);
+			  const char *host, const char *address);
 
 /** handover_record_parse() - Read @bytes of @text: 0, or -EBADMSG and why. */
 int handover_record_parse(struct handover_record *r, const char *text,

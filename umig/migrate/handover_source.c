@@ -282,7 +282,7 @@ int handover_source(struct migration *m, uint64_t stopped_ns)
 	enum handover_event event;
 
 	handover_record_name(&h.record, handover_store_name(m->params.store),
-			     m->address);
+			     m->peer.name, m->address);
 	h.next = prepare(&h);
 	while (!handover_final(h.state)) {
 		event = h.next;

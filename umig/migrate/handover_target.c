@@ -26,7 +26,7 @@ static void write_record(struct handover_target *h)
 	struct migration *m = h->m;
 
 	handover_record_name(&h->record, handover_store_name(m->params.store),
-			     m->peer);
+			     m->peer.name, m->from);
 	h->record.time_s = time(NULL);
 	h->next = handover_store_write(m->params.store, &h->record, &m->err) ?
 			  HANDOVER_RECORD_FAILED : HANDOVER_RECORD_WRITTEN;

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypto/proof.h"
 #include "lib/err.h"
 #include "mem/digest_source.h"
 #include "mem/page_source.h"
 #include "migrate/handover_store.h"
 #include "migrate/state.h"
 #include "migrate/vm_ops.h"
+#include "transport/credentials.h"
 
 /**
  * struct migrate_report - What is known of a migration, at any time.
@@ -24,6 +26,9 @@
  * @warning: something that the user should know, e.g. why no page is taken
  *	from what the destination holds; else empty.
  * @incoming: this is the destination's view.
+ * @sealed: the connection is authenticated and encrypted,
+ * @cipher: with this; empty if not.
+ * @peer: the name of the other host in the peers file; empty if not sealed.
  * @verified: both ends digested all memory and the digests were equal.
  * @total_ns: from the command to the destination's word that the guest runs.
  * @setup_ns: of it, until the first page could be sent.
@@ -47,6 +52,8 @@
  * @index_offered: unique digests that the destination was asked for.
  * @index_confirmed: of these, held.
  * @index_refused: pages that the destination could not place after all.
+ * @index_unproven: destination: of these, because the source failed to prove
+ *	that it has them.
  * @index_cancelled: pages whose offer was pending when they were written.
  * @index_hashed: at the start, source: merged pages with a digest,
  * @index_merged: and all merged pages, host-wide: the index's coverage.
@@ -57,6 +64,9 @@ struct migrate_report {
 	char warning[ERR_TEXT_MAX];
 	bool incoming;
 	bool verified;
+	bool sealed;
+	char cipher[24];
+	char peer[PEER_NAME_MAX];
 	uint64_t total_ns;
 	uint64_t setup_ns;
 	uint64_t downtime_ns;
@@ -77,6 +87,7 @@ struct migrate_report {
 	uint64_t index_offered;
 	uint64_t index_confirmed;
 	uint64_t index_refused;
+	uint64_t index_unproven;
 	uint64_t index_cancelled;
 	uint64_t index_hashed;
 	uint64_t index_merged;
@@ -104,11 +115,20 @@ enum migrate_on_timeout {
 /**
  * struct migrate_params - How to migrate.
  * @address: numeric "HOST:PORT" or "[V6]:PORT".
+ * @credentials: this host's key and whom it knows, borrowed until the migration
+ *	is freed; NULL: the connection is neither authenticated nor encrypted,
+ *	and the other end must have been told the same.
+ * @peer: source: the destination's name in the peers file; NULL: the peer that
+ *	has that address.
  * @downtime_limit_ns: stop the guest when what remains is predicted to take no
  *	longer.
  * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
  * @on_timeout: and what then.
  * @verify: source: compare all memory at both ends before GO.
+ * @no_digests: source: every page that isn't zero shall be sent, which is no
+ *	reason for a warning.
+ * @proof: destination: how a source must prove that it has a page which it
+ *	names by its digest.
  * @overcommit: destination: take a VM larger than the memory that is free.
  * @page_classes: path of a file to write how each page's final content went,
  *	a byte a page in dense order (&enum page_class), or NULL.
@@ -121,10 +141,14 @@ enum migrate_on_timeout {
  */
 struct migrate_params {
 	const char *address;
+	const struct credentials *credentials;
+	const char *peer;
 	uint64_t downtime_limit_ns;
 	unsigned int max_rounds;
 	enum migrate_on_timeout on_timeout;
 	bool verify;
+	bool no_digests;
+	enum proof_mode proof;
 	bool overcommit;
 	const char *page_classes;
 	uint64_t peer_timeout_ns;
@@ -133,7 +157,10 @@ struct migrate_params {
 	struct page_source *pages;
 };
 
-/** MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, 30 s. */
+/**
+ * MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, sampled proofs,
+ * 30 s.
+ */
 extern const struct migrate_params MIGRATE_PARAMS_DEFAULT;
 
 struct migration;

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ const struct migrate_params MIGRATE_PARAMS_DEFAULT = {
 	.max_rounds = 30,
 	.on_timeout = MIGRATE_ON_TIMEOUT_ABORT,
 	.verify = true,
+	.proof = PROOF_SAMPLED,
 	.peer_timeout_ns = 30000000000ULL,
 };
 
@@ -97,7 +99,15 @@ void migration_deadline_ns(struct migration *m, uint64_t work_ns)
 
 void migration_deadline(struct migration *m, uint64_t pages)
 {
-	migration_deadline_ns(m, pages * SLOWEST_PAGE_NS);
+	uint64_t page_ns = SLOWEST_PAGE_NS;
+
+	/* the peers file may hold us to even less */
+	if (m->peer.bandwidth)
+		page_ns += 2 * UMIG_PAGE_SIZE * 1000000000ULL /
+			   m->peer.bandwidth;
+	if (pages > CHANNEL_TIMEOUT_NEVER / page_ns)
+		pages = CHANNEL_TIMEOUT_NEVER / page_ns;
+	migration_deadline_ns(m, pages * page_ns);
 }
 
 static const char *peer_name(const struct migration *m)
@@ -123,6 +133,10 @@ int migration_lost(struct migration *m, int rc)
 	case -ETIME:
 		return err_set(&m->err, rc,
 			       "the %s did not answer in time: is it, or the network, down or overloaded?",
+			       peer_name(m));
+	case -EBADMSG:
+		return err_set(&m->err, rc,
+			       "a record from the %s does not open: it was changed, repeated, moved or cut on the way: is somebody in the network between?",
 			       peer_name(m));
 	case -EPROTO:
 		return err_set(&m->err, rc,
@@ -181,12 +195,46 @@ void migration_goodbye(struct migration *m, int rc)
 		channel_flush(m->ch);
 }
 
+int migration_open_channel(struct migration *m, int fd,
+			   struct session *session, uint64_t timeout_ns)
+{
+	int rc;
+
+	tcp_set_timeout(fd, timeout_ns);
+	m->peer = session->peer;
+	m->live.sealed = session->sealed;
+	m->live.cipher[0] = '\0';
+	if (session->sealed)
+		snprintf(m->live.cipher, sizeof(m->live.cipher), "%s",
+			 record_cipher_name(session->tx.cipher));
+	memcpy(m->live.peer, m->peer.name, sizeof(m->live.peer));
+	rc = channel_open(&m->ch, fd, session, m->cancel_fd, timeout_ns,
+			  &m->err);
+	session_wipe(session);
+	if (rc)
+		close(fd);
+	else
+		channel_set_rate(m->ch, m->peer.bandwidth);
+	return rc;
+}
+
+int migration_check_group(struct migration *m, const char *group)
+{
+	if (!*group || peer_in_group(&m->peer, group))
+		return 0;
+	if (!m->live.sealed)
+		return err_set(&m->err, -EACCES,
+			       "a VM of trust group \"%s\" needs a connection with keys: leave --insecure away",
+			       group);
+	return err_set(&m->err, -EACCES,
+		       "VMs of trust group \"%s\" may not be exchanged with peer \"%s\": its line in the peers file has no groups=%s",
+		       group, m->peer.name, group);
+}
+
 int migration_hello(struct migration *m, const struct machine *machine,
 		    uint32_t flags, const uint8_t *key_id)
 {
 	struct hello h = {
-		.version = WIRE_VERSION,
-		.version_min = WIRE_VERSION,
 		.flags = flags,
 		.slots = *m->ms,
 		.machine = *machine,	/* borrowed */
@@ -224,26 +272,31 @@ static void *run(void *arg)
 
 static void destroy(struct migration *m)
 {
-	if (m->listen_fd >= 0)
-		close(m->listen_fd);
+	door_close(m->door);
 	if (m->cancel_fd >= 0)
 		close(m->cancel_fd);
 	pthread_cond_destroy(&m->settled_cond);
 	pthread_mutex_destroy(&m->lock);
 	free(m->address);
 	free(m->page_classes);
+	free(m->peer_wanted);
 	free(m);
 }
 
-/* What can fail of creating: strings and the eventfd. */
+/* What can fail of creating: libsodium, strings and the eventfd. */
 static int create_rest(struct migration *m, struct err *err)
 {
 	const struct migrate_params *params = &m->params;
 
+	/* before it the slow implementations are used */
+	if (sodium_init() < 0)
+		return err_set(err, -ENOSYS, "libsodium does not work here");
 	m->address = strdup(params->address);
 	m->page_classes = params->page_classes ?
 				  strdup(params->page_classes) : NULL;
-	if (!m->address || (params->page_classes && !m->page_classes))
+	m->peer_wanted = params->peer ? strdup(params->peer) : NULL;
+	if (!m->address || (params->page_classes && !m->page_classes) ||
+	    (params->peer && !m->peer_wanted))
 		return err_set(err, -ENOMEM, "out of memory");
 	m->cancel_fd = eventfd(0, EFD_CLOEXEC);
 	if (m->cancel_fd < 0)
@@ -271,7 +324,6 @@ static struct migration *create(const struct vm_ops *ops, void *vm,
 	m->incoming = incoming;
 	m->event = event;
 	m->event_arg = arg;
-	m->listen_fd = -1;
 	m->cancel_fd = -1;
 	m->begun_ns = clock_now_ns();
 	m->live.incoming = incoming;
@@ -327,13 +379,12 @@ int migration_start_target(struct migration **out, const struct vm_ops *ops,
 
 	if (!m)
 		return rc;
-	m->listen_fd = tcp_listen(m->address, NULL, err);
-	if (m->listen_fd < 0) {
-		rc = m->listen_fd;
+	rc = door_open(&m->door, m->address, params->credentials, err);
+	if (rc) {
 		destroy(m);
 		return rc;
 	}
-	m->port = tcp_local_port(m->listen_fd);
+	m->port = door_port(m->door);
 	return start(out, m, err);
 }
 

@@ -12,6 +12,7 @@
 
 #include "migrate/migrate.h"
 #include "transport/channel.h"
+#include "transport/door.h"
 #include "wire/hello.h"
 
 /**
@@ -35,6 +36,7 @@ struct migration {
 	struct migrate_params params;
 	char *address;
 	char *page_classes;
+	char *peer_wanted;	/* NULL: by address */
 	migrate_event_fn *event;
 	void *event_arg;
 	bool incoming;
@@ -44,10 +46,12 @@ struct migration {
 	pthread_t thread;
 
 	/* the engine's thread only, once it runs */
-	int listen_fd;		/* destination */
+	struct door *door;	/* destination, until a source is in */
+	struct peer peer;	/* who is at the other end; zero: anybody */
 	uint64_t ended_ns;	/* 0: not yet */
 	const struct memslots *ms;
-	char peer[128];		/* destination: the source's address */
+	char from[128];		/* destination: the source's address */
+	bool full_proof;	/* pages that are named are proved whole */
 	struct channel *ch;
 	struct err err;
 	bool abandoned;		/* the process ends in HANDOVER_UNKNOWN */
@@ -67,6 +71,21 @@ struct migration {
  * fails for a final state.
  */
 int migration_enter(struct migration *m, enum migrate_state to);
+
+/**
+ * migration_open_channel() - Make the channel of a connection that is through
+ * its handshake.
+ * @fd: the channel's, or closed.
+ * @session: used up.
+ */
+int migration_open_channel(struct migration *m, int fd,
+			   struct session *session, uint64_t timeout_ns);
+
+/**
+ * migration_check_group() - Whether a VM of trust group @group may go to, or
+ * come from, the peer.
+ */
+int migration_check_group(struct migration *m, const char *group);
 
 /** migration_publish() - Let others see @m->live. */
 void migration_publish(struct migration *m);
@@ -104,6 +123,12 @@ int migration_unexpected(struct migration *m, const struct frame_in *in,
 
 /** migration_goodbye() - Best effort: tell the peer why this end gives up. */
 void migration_goodbye(struct migration *m, int rc);
+
+/** migration_proof_mode() - What both ends' HELLOs made of it. */
+static inline enum proof_mode migration_proof_mode(const struct migration *m)
+{
+	return m->full_proof ? PROOF_FULL : PROOF_SAMPLED;
+}
 
 /** migration_hello() - Fill and send our HELLO. */
 int migration_hello(struct migration *m, const struct machine *machine,

@@ -22,10 +22,12 @@ int placer_init(struct placer *p, const struct memslots *ms,
 	*p = (struct placer){
 		.ms = ms,
 		.pages = pages,
+		.proof = PROOF_SAMPLED,
 		.offers_limit = ms->pages * OFFERS_PER_PAGE,
 		.class = calloc(ms->pages, 1),
 		.count = { [PAGE_CLASS_NONE] = ms->pages },
 	};
+	unproven_init(&p->failed);
 	if (p->class && !received_init(&p->received, ms->pages))
 		return 0;
 	placer_exit(p);
@@ -35,35 +37,55 @@ int placer_init(struct placer *p, const struct memslots *ms,
 void placer_exit(struct placer *p)
 {
 	received_exit(&p->received);
-	free(p->lease);
+	nonces_exit(&p->nonces);
+	unproven_exit(&p->failed);
+	free(p->offer);
 	free(p->class);
 	free(p->refused);
 	*p = (struct placer){ 0 };
 }
 
-static int grow_leases(struct placer *p, uint32_t count)
+static int grow_offers(struct placer *p, uint32_t count)
 {
 	uint64_t cap = p->cap_offers ? p->cap_offers : 1024;
-	uint64_t *lease;
+	struct held_offer *offer;
 
 	while (cap - p->nr_offers < count)
 		cap *= 2;
 	if (cap == p->cap_offers)
 		return 0;
-	lease = realloc(p->lease, cap * sizeof(*lease));
-	if (!lease)
+	offer = realloc(p->offer, cap * sizeof(*offer));
+	if (!offer)
 		return -ENOMEM;
-	p->lease = lease;
+	p->offer = offer;
 	p->cap_offers = cap;
 	return 0;
 }
 
-int placer_offer(struct placer *p, const struct offer_msg *msg,
-		 uint8_t *bitmap, struct err *err)
+/* An honest source offers a digest once: one that failed, it may not again. */
+static void keep_offers(struct placer *p, const digest_t *digests,
+			const uint64_t *leases, uint32_t nr, uint8_t *bitmap)
 {
-	digest_t digests[WIRE_BATCH_PAGES];
-	uint64_t *lease;
+	struct held_offer *offer = p->offer + p->nr_offers;
 	uint32_t i;
+
+	memset(bitmap, 0, WIRE_BATCH_PAGES / 8);
+	for (i = 0; i < nr; i++) {
+		offer[i].tag = unproven_tag(&p->failed, &digests[i]);
+		offer[i].lease = unproven_times(&p->failed, offer[i].tag) ?
+					 0 : leases[i];
+		if (offer[i].lease)
+			bitmap[i / 8] |= 1 << (i % 8);
+	}
+	p->nr_offers += nr;
+}
+
+int placer_offer(struct placer *p, const struct offer_msg *msg,
+		 uint8_t nonce[PROOF_NONCE_BYTES], uint8_t *bitmap,
+		 struct err *err)
+{
+	uint64_t leases[WIRE_BATCH_PAGES] = { 0 };
+	digest_t digests[WIRE_BATCH_PAGES];
 
 	if (msg->first != p->nr_offers ||
 	    p->nr_offers + (uint64_t)msg->count > p->offers_limit)
@@ -72,18 +94,14 @@ int placer_offer(struct placer *p, const struct offer_msg *msg,
 			       msg->first, msg->first + msg->count - 1,
 			       p->nr_offers,
 			       (unsigned long long)p->offers_limit);
-	if (grow_leases(p, msg->count))
+	proof_nonce(nonce);
+	if (grow_offers(p, msg->count) ||
+	    nonces_add(&p->nonces, msg->first, nonce, p->proof))
 		return err_set(err, -ENOMEM, "out of memory for leases");
-	lease = p->lease + p->nr_offers;
-	memset(lease, 0, msg->count * sizeof(*lease));
 	memcpy(digests, msg->array, msg->count * sizeof(*digests));
-	if (p->pages && p->pages->offer(p->pages, digests, msg->count, lease))
-		memset(lease, 0, msg->count * sizeof(*lease));
-	p->nr_offers += msg->count;
-	memset(bitmap, 0, WIRE_BATCH_PAGES / 8);
-	for (i = 0; i < msg->count; i++)
-		if (lease[i])
-			bitmap[i / 8] |= 1 << (i % 8);
+	if (p->pages && p->pages->offer(p->pages, digests, msg->count, leases))
+		memset(leases, 0, sizeof(leases));
+	keep_offers(p, digests, leases, msg->count, bitmap);
 	return 0;
 }
 
@@ -187,28 +205,42 @@ static int place_duplicate(struct placer *p, const struct pages_run *run,
 /** struct held_batch - Pages of a HELD run that are news, to be filled. */
 struct held_batch {
 	struct place_item items[WIRE_BATCH_PAGES];
-	uint32_t at[WIRE_BATCH_PAGES];	/* within the run */
+	struct wire_held held[WIRE_BATCH_PAGES];	/* in host order */
+	uint32_t at[WIRE_BATCH_PAGES];			/* within the run */
 	uint32_t nr;
 };
+
+static bool given_up(const struct placer *p, uint32_t number)
+{
+	return unproven_times(&p->failed, p->offer[number].tag) >=
+	       PROOF_FAILURES_MAX;
+}
 
 static int collect_held(struct placer *p, const struct pages_run *run,
 			uint64_t index, uint32_t round,
 			struct held_batch *batch)
 {
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
-	uint32_t i, number;
+	uint32_t i;
 
 	batch->nr = 0;
 	for (i = 0; i < run->pages; i++) {
-		memcpy(&number, run->payload + i * sizeof(number),
-		       sizeof(number));
-		number = le32toh(number);
-		if (number >= p->nr_offers || !p->lease[number])
+		struct wire_held *held = &batch->held[batch->nr];
+
+		memcpy(held, run->payload + i * sizeof(*held), sizeof(*held));
+		held->number = le32toh(held->number);
+		if (held->number >= p->nr_offers ||
+		    !p->offer[held->number].lease)
 			return -EPROTO;
 		if (!received_accepts(&p->received, index + i, round))
 			continue;
+		if (given_up(p, held->number)) {
+			if (refuse(p, run->gfn + i, index + i, round))
+				return -ENOMEM;
+			continue;
+		}
 		batch->items[batch->nr] = (struct place_item){
-			.lease = p->lease[number],
+			.lease = p->offer[held->number].lease,
 			.hva = hva + i * UMIG_PAGE_SIZE,
 		};
 		batch->at[batch->nr++] = i;
@@ -216,7 +248,26 @@ static int collect_held(struct placer *p, const struct pages_run *run,
 	return 0;
 }
 
-/* Fill what can be filled; what can't is refused. */
+/*
+ * Whether the source has shown that it has the page which was just filled.
+ * Proofs of one batch may be many guesses at one page: hence the look at what
+ * the ones before came to.  -ENOMEM.
+ */
+static int check_proof(struct placer *p, const struct wire_held *held,
+		       const void *page)
+{
+	if (given_up(p, held->number))
+		return 0;
+	if (proof_check(nonces_find(&p->nonces, held->number), held->number,
+			page, held->proof)) {
+		p->proven++;
+		return 1;
+	}
+	p->unproven++;
+	return unproven_add(&p->failed, p->offer[held->number].tag);
+}
+
+/* Fill what can be filled; what can't, or isn't proven, is refused. */
 static int place_held(struct placer *p, const struct pages_run *run,
 		      uint64_t index, uint32_t round)
 {
@@ -228,14 +279,21 @@ static int place_held(struct placer *p, const struct pages_run *run,
 		return rc;
 	failed = p->pages->place(p->pages, batch.items, batch.nr);
 	for (i = 0; i < batch.nr && !rc; i++) {
+		const struct place_item *item = &batch.items[i];
 		uint32_t at = batch.at[i];
+		int good = 0;
 
 		/* a fill that failed half way has touched the page */
 		bitmap_set(p->received.touched, index + at);
-		if (!failed && !batch.items[i].result)
+		if (!failed && !item->result)
+			good = check_proof(p, &batch.held[i], item->hva);
+		if (good > 0) {
 			placed(p, index + at, round, PAGE_CLASS_HELD);
-		else
-			rc = refuse(p, run->gfn + at, index + at, round);
+			continue;
+		}
+		memset(item->hva, 0, UMIG_PAGE_SIZE);
+		rc = good ? good :
+			    refuse(p, run->gfn + at, index + at, round);
 	}
 	return rc;
 }
@@ -298,4 +356,5 @@ void placer_count(const struct placer *p, struct migrate_report *r)
 	r->pages_held = p->count[PAGE_CLASS_HELD];
 	r->pages_duplicate = p->count[PAGE_CLASS_DUPLICATE];
 	r->pages_plain = p->count[PAGE_CLASS_PLAIN];
+	r->index_unproven = p->unproven;
 }

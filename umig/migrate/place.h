@@ -15,18 +15,37 @@
 #include "mem/page_source.h"
 #include "mem/received.h"
 #include "migrate/migrate.h"
+#include "migrate/nonces.h"
 #include "migrate/page_class.h"
+#include "migrate/unproven.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
+
+/*
+ * So many failed proofs of a digest are the guest's writes at worst: a page may
+ * be written between the look-up of its digest and its proof, and should not
+ * cost its twins.  After these the digest is refused unseen.
+ */
+#define PROOF_FAILURES_MAX 4
+
+/** struct held_offer - An offer: @lease 0: not held; @tag: &struct unproven. */
+struct held_offer {
+	uint64_t lease;
+	uint64_t tag;
+};
 
 /**
  * struct placer - Its state.
  * @ms: guest memory.
  * @pages: held pages, or NULL: nothing is held.
  * @received: what has come.
- * @lease: by offer number: 0: not held.
+ * @proof: what the source must prove, set before the first offer.
+ * @offer: by offer number.
  * @nr_offers: offers taken.
  * @offers_limit: more than this a source has no need of.
+ * @nonces: of the answers to offers.
+ * @failed: digests that the source could not prove to have the page of.
+ * @proven, @unproven: pages whose proof held, or did not.
  * @class: how each page came last, &enum page_class.
  * @count: pages of each class.
  * @refused: gfns refused by the last placer_pages(), all of @refused_round.
@@ -35,10 +54,15 @@ struct placer {
 	const struct memslots *ms;
 	struct page_source *pages;
 	struct received received;
-	uint64_t *lease;
+	enum proof_mode proof;
+	struct held_offer *offer;
 	uint32_t nr_offers;
 	uint64_t cap_offers;
 	uint64_t offers_limit;
+	struct nonces nonces;
+	struct unproven failed;
+	uint64_t proven;
+	uint64_t unproven;
 	uint8_t *class;
 	uint64_t count[PAGE_CLASSES];
 	uint64_t *refused;
@@ -53,6 +77,7 @@ void placer_exit(struct placer *p);
 
 /**
  * placer_offer() - Which of the offered digests are held.
+ * @nonce: written: what the proofs of these are to be made with.
  * @bitmap: 64 bytes, written.
  *
  * A page source that fails holds nothing: the pages come whole.
@@ -60,19 +85,21 @@ void placer_exit(struct placer *p);
  * Return: 0, -EPROTO (in words), -ENOMEM.
  */
 int placer_offer(struct placer *p, const struct offer_msg *msg,
-		 uint8_t *bitmap, struct err *err);
+		 uint8_t nonce[PROOF_NONCE_BYTES], uint8_t *bitmap,
+		 struct err *err);
 
 /**
  * placer_pages() - Place a PAGES payload.
  *
- * Records older than what is there are dropped.  Nothing outside the VM's
+ * Records older than what is there are dropped.  A held page of which the
+ * source has no proof is zeroed again and refused.  Nothing outside the VM's
  * memory is ever written: -EPROTO, in words, for anything malformed, with
  * whole runs before it placed.
  */
 int placer_pages(struct placer *p, const void *data, size_t bytes,
 		 struct err *err);
 
-/** placer_count() - Fill the report's pages by class. */
+/** placer_count() - Fill the report's pages by class, and those unproven. */
 void placer_count(const struct placer *p, struct migrate_report *r);
 
 #endif

@@ -64,6 +64,7 @@ void sender_exit(struct sender *s)
 	free(s->round_of);
 	free(s->class);
 	offers_exit(&s->offers);
+	nonces_exit(&s->nonces);
 	duplicates_exit(&s->dups);
 }
 
@@ -175,16 +176,22 @@ static int send_zero(struct sender *s, uint64_t index, uint64_t gfn)
 	return rc;
 }
 
+/*
+ * The proof is of the page as it is now.  If the guest has written it since its
+ * digest was looked up, the destination refuses it, and the log tells us.
+ */
 static int send_held(struct sender *s, uint64_t index, uint32_t number)
 {
-	uint32_t le = htole32(number);
+	struct wire_held held = { .number = htole32(number) };
+	uint64_t gfn = memslots_gfn(s->m->ms, index);
 	void *at;
-	int rc = add_page(s, memslots_gfn(s->m->ms, index), WIRE_RUN_HELD,
-			  &at);
+	int rc = add_page(s, gfn, WIRE_RUN_HELD, &at);
 
 	if (rc)
 		return rc;
-	memcpy(at, &le, sizeof(le));
+	proof_make(nonces_find(&s->nonces, number), number,
+		   memslots_hva(s->m->ms, gfn), held.proof);
+	memcpy(at, &held, sizeof(held));
 	account(s, index, PAGE_CLASS_HELD);
 	return 0;
 }
@@ -351,7 +358,7 @@ static unsigned int take_run(struct sender *s, unsigned int max,
 
 static int handle_answer(struct sender *s, const struct frame_in *in)
 {
-	struct offer_msg msg;
+	struct answer_msg msg;
 	uint32_t i, number, round;
 	uint64_t index;
 	int rc = msg_answer_decode(&msg, in->payload, in->bytes);
@@ -360,8 +367,12 @@ static int handle_answer(struct sender *s, const struct frame_in *in)
 	    msg.count > s->offers.nr - s->nr_offered - msg.first)
 		return err_set(&s->m->err, -EPROTO,
 			       "the destination answered offers that were not made");
+	rc = nonces_add(&s->nonces, msg.first, msg.nonce,
+			migration_proof_mode(s->m));
+	if (rc)
+		return err_set(&s->m->err, rc, "out of memory for nonces");
 	for (i = 0; i < msg.count; i++) {
-		bool held = msg.array[i / 8] >> (i % 8) & 1;
+		bool held = msg.bitmap[i / 8] >> (i % 8) & 1;
 
 		number = offers_answer(&s->offers, held);
 		s->m->live.index_confirmed += held;

@@ -21,6 +21,7 @@
 
 #include "migrate/duplicates.h"
 #include "migrate/migration.h"
+#include "migrate/nonces.h"
 #include "migrate/offers.h"
 #include "migrate/page_class.h"
 #include "wire/pages.h"
@@ -55,6 +56,7 @@ struct sender {
 	uint64_t cursor;
 
 	struct offers offers;
+	struct nonces nonces;
 	struct duplicates dups;
 
 	/* a PAGES frame being written */

@@ -26,7 +26,7 @@
 #include "migrate/precopy.h"
 #include "migrate/sender.h"
 #include "migrate/verify.h"
-#include "transport/tcp.h"
+#include "transport/dial.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
@@ -52,17 +52,14 @@ struct source {
 
 static int open_channel(struct migration *m)
 {
-	int rc, fd = tcp_connect(m->address, m->cancel_fd,
-				 m->params.peer_timeout_ns, &m->err);
+	uint64_t timeout_ns = m->params.peer_timeout_ns;
+	struct session session = { 0 };
+	int fd = dial(m->address, m->params.credentials, m->peer_wanted,
+		      m->cancel_fd, timeout_ns, &session, &m->err);
 
 	if (fd < 0)
 		return fd;
-	tcp_set_timeout(fd, m->params.peer_timeout_ns);
-	rc = channel_open(&m->ch, fd, m->cancel_fd, m->params.peer_timeout_ns,
-			  &m->err);
-	if (rc)
-		close(fd);
-	return rc;
+	return migration_open_channel(m, fd, &session, timeout_ns);
 }
 
 static int send_hello(struct migration *m)
@@ -89,6 +86,8 @@ static bool may_offer(struct migration *m, const struct hello *peer)
 {
 	struct digest_source *ds = m->params.digests;
 
+	if (m->params.no_digests)
+		return false;
 	if (!ds) {
 		migration_warn(m,
 			       "no umig module with a key at the source: every page that isn't zero is sent");
@@ -96,7 +95,7 @@ static bool may_offer(struct migration *m, const struct hello *peer)
 	}
 	if (!(peer->flags & WIRE_HELLO_DIGESTS)) {
 		migration_warn(m,
-			       "no umig module with a key at the destination: every page that isn't zero is sent");
+			       "the destination uses no umig module with a key: every page that isn't zero is sent");
 		return false;
 	}
 	if (memcmp(peer->key_id, ds->key_id, sizeof(peer->key_id))) {
@@ -124,6 +123,7 @@ static int recv_hello(struct migration *m, bool *offer)
 			     m->address);
 	if (!rc)
 		*offer = may_offer(m, &peer);
+	m->full_proof = peer.flags & WIRE_HELLO_FULL_PROOF;
 	hello_free(&peer);
 	return rc;
 }

@@ -32,6 +32,8 @@
 
 #define HELLO_TIMEOUT_NS 10000000000ULL
 #define KEEPALIVE_NS 1000000000ULL
+/* So many pages without a proof, and more than with one, are no accident. */
+#define UNPROVEN_SUSPECT 1024
 /*
  * The source has long silent spells: flushing a disk, setting up a dirty log.
  * Waiting for it costs nobody anything: it has the guest.
@@ -45,6 +47,7 @@
  * @state: the machine state as far as it has come; its size in @state_total.
  * @state_loaded: it was complete, and is loaded.
  * @handover: from PREPARE on.
+ * @fishing: the user was told of a source that names what it can't prove.
  * @told_ns: when the source last heard that this end is alive.
  */
 struct target {
@@ -54,6 +57,7 @@ struct target {
 	uint32_t state_total;
 	bool state_loaded;
 	struct handover_target handover;
+	bool fishing;
 	uint64_t told_ns;
 };
 
@@ -88,17 +92,37 @@ static int keep_alive(struct target *t)
 static int on_offer(struct target *t, const struct frame_in *in)
 {
 	uint8_t bitmap[WIRE_BATCH_PAGES / 8];
-	uint8_t answer[sizeof(struct wire_offer) + sizeof(bitmap)];
+	uint8_t answer[sizeof(struct wire_answer) + sizeof(bitmap)];
+	uint8_t nonce[PROOF_NONCE_BYTES];
 	struct offer_msg msg;
 	int rc;
 
 	if (msg_offer_decode(&msg, in->payload, in->bytes))
 		return bad_frame(t, in);
-	rc = placer_offer(&t->placer, &msg, bitmap, &t->m->err);
+	rc = placer_offer(&t->placer, &msg, nonce, bitmap, &t->m->err);
 	if (rc)
 		return rc;
 	return reply(t, WIRE_ANSWER, answer,
-		     msg_answer_encode(answer, msg.first, msg.count, bitmap));
+		     msg_answer_encode(answer, msg.first, msg.count, nonce,
+				       bitmap));
+}
+
+/* Not fatal: it gets none of them. */
+static void note_unproven(struct target *t)
+{
+	const struct placer *p = &t->placer;
+	uint64_t named = p->proven + p->unproven;
+	struct err why = { 0 };
+
+	if (t->fishing || p->unproven <= UNPROVEN_SUSPECT ||
+	    p->unproven < p->proven)
+		return;
+	t->fishing = true;
+	err_set(&why, -EACCES,
+		"the source named %llu pages that this host holds, and could not prove to have %llu of them, which it didn't get: its index is stale (umig index show there), or it fishes for the pages of others",
+		(unsigned long long)named, (unsigned long long)p->unproven);
+	log_warn("%s", err_text(&why));
+	migration_warn(t->m, "%s", err_text(&why));
 }
 
 static int on_pages(struct target *t, const struct frame_in *in)
@@ -108,6 +132,7 @@ static int on_pages(struct target *t, const struct frame_in *in)
 	void *room;
 	int rc = placer_pages(p, in->payload, in->bytes, &t->m->err);
 
+	note_unproven(t);
 	for (at = 0; !rc && at < p->nr_refused; at += n) {
 		n = p->nr_refused - at;
 		if (n > WIRE_BATCH_PAGES)
@@ -329,12 +354,15 @@ static int greet(struct migration *m)
 	rc = check_hello(m, &in);
 	if (rc)
 		return rc;
+	m->full_proof = m->params.proof == PROOF_FULL || m->peer.full_proof;
 	rc = m->ops->machine(m->vm, &machine);
 	if (rc)
 		err_set(&m->err, rc, "cannot describe the machine: %s",
 			strerror(-rc));
 	else
-		rc = migration_hello(m, &machine, 0, ps ? ps->key_id : NULL);
+		rc = migration_hello(m, &machine,
+				     m->full_proof ? WIRE_HELLO_FULL_PROOF : 0,
+				     ps ? ps->key_id : NULL);
 	machine_free(&machine);
 	return rc;
 }
@@ -342,9 +370,10 @@ static int greet(struct migration *m)
 /* One peer up to the hello.  0: it may send; -EAGAIN: wait for the next. */
 static int meet(struct migration *m)
 {
-	char peer[128];
-	int rc, fd = tcp_accept(m->listen_fd, m->cancel_fd, peer, sizeof(peer),
-				&m->err);
+	struct session session = { 0 };
+	char from[128];
+	int rc, fd = door_wait(m->door, m->cancel_fd, &session, from,
+			       sizeof(from), &m->err);
 
 	if (fd == -ECANCELED)
 		return fd;
@@ -353,24 +382,22 @@ static int meet(struct migration *m)
 		sleep(1);	/* out of descriptors, a network that is down */
 		return -EAGAIN;
 	}
-	snprintf(m->peer, sizeof(m->peer), "%s", peer);
-	tcp_set_timeout(fd, SOURCE_TIMEOUTS * m->params.peer_timeout_ns);
-	rc = channel_open(&m->ch, fd, m->cancel_fd, HELLO_TIMEOUT_NS,
-			  &m->err);
-	if (rc) {
-		close(fd);
+	snprintf(m->from, sizeof(m->from), "%s", from);
+	rc = migration_open_channel(m, fd, &session, HELLO_TIMEOUT_NS);
+	if (rc)
 		return rc;
-	}
 	channel_set_deadline(m->ch, clock_now_ns() + HELLO_TIMEOUT_NS);
 	rc = greet(m);
 	if (!rc) {
 		channel_set_deadline(m->ch, 0);
+		tcp_set_timeout(fd, SOURCE_TIMEOUTS *
+					    m->params.peer_timeout_ns);
 		channel_set_timeout(m->ch, SOURCE_TIMEOUTS *
 						   m->params.peer_timeout_ns);
 		return 0;
 	}
 	if (rc != -ECANCELED)
-		log_warn("%s: refused: %s", peer, err_text(&m->err));
+		log_warn("%s: refused: %s", from, err_text(&m->err));
 	migration_goodbye(m, rc);
 	channel_close(m->ch);
 	m->ch = NULL;
@@ -420,9 +447,10 @@ static int migrate(struct target *t)
 	rc = wait_for_source(t, &in);
 	if (rc)
 		return rc;
-	close(m->listen_fd);
-	m->listen_fd = -1;
+	door_close(m->door);
+	m->door = NULL;
 	begin(m);
+	t->placer.proof = migration_proof_mode(m);
 	rc = migration_enter(m, MIGRATE_PRECOPY);
 	while (!rc) {
 		rc = handle(t, &in);

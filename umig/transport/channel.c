@@ -13,6 +13,9 @@
  *
  *   | frame handed out | next, perhaps torn | read in flight ...      |
  *   ^ head             ^ head + taken       ^ tail                    ^ size
+ *
+ * On a sealed connection a frame is sealed where it stands in its send buffer,
+ * and opened where it stands in the receive buffer: no copy more.
  */
 #include "transport/channel.h"
 
@@ -27,10 +30,13 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "transport/sealed.h"
+#include "transport/session.h"
 #include "wire/frame.h"
 
 #define SEND_BUFFERS 4
-#define FRAME_MAX (sizeof(struct wire_frame) + WIRE_PAYLOAD_MAX)
+#define FRAME_MAX \
+	(sizeof(struct wire_frame) + WIRE_PAYLOAD_MAX + SEALED_OVERHEAD)
 #define SEND_BUFFER_BYTES ((FRAME_MAX + 4095) & ~4095UL)
 #define RECV_BUFFER_BYTES (2 * SEND_BUFFER_BYTES)
 #define BUFFERS_BYTES (SEND_BUFFERS * SEND_BUFFER_BYTES + RECV_BUFFER_BYTES)
@@ -46,6 +52,8 @@ struct channel {
 	int fd;
 	int cancel_fd;
 	bool registered;	/* the buffers are, as buffer 0 */
+	bool sealed;
+	size_t head_bytes;	/* before a frame: 0, or SEALED_HEAD_BYTES */
 	uint8_t *buffers;	/* BUFFERS_BYTES: send buffers, then recv */
 	struct io_uring ring;
 
@@ -64,6 +72,9 @@ struct channel {
 	uint64_t send_sequence;
 	uint64_t send_progress_ns;
 	uint64_t bytes_tx;
+	uint64_t rate;		/* bytes a second, 0: no limit */
+	uint64_t send_from_ns;	/* not before, for @rate */
+	struct record_key seal;
 
 	/* receiving */
 	size_t head;
@@ -74,6 +85,7 @@ struct channel {
 	uint64_t recv_sequence;
 	uint64_t recv_progress_ns;
 	uint64_t bytes_rx;
+	struct record_key open;
 };
 
 static uint8_t *send_buffer(struct channel *ch, unsigned int i)
@@ -102,6 +114,8 @@ static void arm_send(struct channel *ch)
 	size_t bytes;
 
 	if (ch->send_busy || !ch->queued || ch->send_error)
+		return;
+	if (ch->rate && clock_now_ns() < ch->send_from_ns)
 		return;
 	bytes = ch->frame_bytes[ch->first] - ch->sent;
 	sqe = get_sqe(ch);
@@ -147,6 +161,20 @@ static bool transient(int res)
 	return res == -EINTR || res == -EAGAIN;
 }
 
+/* @bytes are on their way: when may the next be? */
+static void pace(struct channel *ch, uint64_t bytes)
+{
+	uint64_t now = ch->send_progress_ns;
+
+	if (!ch->rate)
+		return;
+	if (ch->send_from_ns < now)
+		ch->send_from_ns = now;
+	ch->send_from_ns += bytes * 1000000000ULL / ch->rate;
+	/* to be held back is not to be stuck */
+	ch->send_progress_ns = ch->send_from_ns;
+}
+
 static void sent(struct channel *ch, int res)
 {
 	ch->send_busy = false;
@@ -159,6 +187,7 @@ static void sent(struct channel *ch, int res)
 	ch->bytes_tx += res;
 	ch->sent += res;
 	ch->send_progress_ns = clock_now_ns();
+	pace(ch, res);
 	if (ch->sent < ch->frame_bytes[ch->first])
 		return;
 	ch->sent = 0;
@@ -195,6 +224,12 @@ static void complete(struct channel *ch, const struct io_uring_cqe *cqe)
 	}
 }
 
+/* Whether a queued frame waits for nothing but its time. */
+static bool paused_by_rate(const struct channel *ch)
+{
+	return ch->rate && ch->queued && !ch->send_busy && !ch->send_error;
+}
+
 /*
  * Move bytes: reap what is done, start what can be.  With @deadline_ns wait
  * for one completion until then.
@@ -209,6 +244,8 @@ static int pump(struct channel *ch, uint64_t deadline_ns)
 
 	arm_send(ch);
 	arm_recv(ch);
+	if (paused_by_rate(ch) && ch->send_from_ns < deadline_ns)
+		deadline_ns = ch->send_from_ns;
 	if (deadline_ns > now) {
 		ts.tv_sec = (deadline_ns - now) / 1000000000ULL;
 		ts.tv_nsec = (deadline_ns - now) % 1000000000ULL;
@@ -267,8 +304,19 @@ static int open_ring(struct channel *ch, struct err *err)
 	return 0;
 }
 
-int channel_open(struct channel **out, int fd, int cancel_fd,
-		 uint64_t timeout_ns, struct err *err)
+/* Record 0 of the end that connected was the handshake's (handshake.c). */
+static void use_session(struct channel *ch, const struct session *session)
+{
+	ch->sealed = true;
+	ch->head_bytes = SEALED_HEAD_BYTES;
+	ch->seal = session->tx;
+	ch->open = session->rx;
+	ch->send_sequence = session->tx.counter;
+	ch->recv_sequence = session->rx.counter;
+}
+
+int channel_open(struct channel **out, int fd, const struct session *session,
+		 int cancel_fd, uint64_t timeout_ns, struct err *err)
 {
 	struct channel *ch = calloc(1, sizeof(*ch));
 	int rc;
@@ -287,6 +335,8 @@ int channel_open(struct channel **out, int fd, int cancel_fd,
 	ch->cancel_fd = cancel_fd;
 	ch->cancellable = true;
 	ch->timeout_ns = timeout_ns;
+	if (session && session->sealed)
+		use_session(ch, session);
 	rc = open_ring(ch, err);
 	if (rc)
 		goto unmap;
@@ -309,6 +359,8 @@ void channel_close(struct channel *ch)
 	shutdown(ch->fd, SHUT_RDWR);
 	io_uring_queue_exit(&ch->ring);
 	close(ch->fd);
+	record_wipe(&ch->seal);
+	record_wipe(&ch->open);
 	munmap(ch->buffers, BUFFERS_BYTES);
 	free(ch);
 }
@@ -349,7 +401,7 @@ int channel_payload(struct channel *ch, void **room)
 	}
 	if (ch->send_error)
 		return ch->send_error;
-	*room = send_buffer(ch, ch->first + ch->queued) +
+	*room = send_buffer(ch, ch->first + ch->queued) + ch->head_bytes +
 		sizeof(struct wire_frame);
 	return 0;
 }
@@ -357,13 +409,22 @@ int channel_payload(struct channel *ch, void **room)
 int channel_send(struct channel *ch, uint16_t type, size_t bytes)
 {
 	unsigned int i = (ch->first + ch->queued) % SEND_BUFFERS;
+	size_t frame_bytes = sizeof(struct wire_frame) + bytes;
+	uint8_t *at = send_buffer(ch, i);
+	int rc;
 
 	assert(ch->queued < SEND_BUFFERS && bytes <= WIRE_PAYLOAD_MAX);
 	if (is_cancelled(ch))
 		return -ECANCELED;
-	wire_frame_encode(send_buffer(ch, i), type, bytes,
+	wire_frame_encode(at + ch->head_bytes, type, bytes,
 			  ch->send_sequence++);
-	ch->frame_bytes[i] = sizeof(struct wire_frame) + bytes;
+	ch->frame_bytes[i] = frame_bytes;
+	if (ch->sealed) {
+		ch->frame_bytes[i] += SEALED_OVERHEAD;
+		rc = sealed_seal(&ch->seal, at, frame_bytes);
+		if (rc)
+			return rc;
+	}
 	ch->queued++;
 	return pump(ch, 0);
 }
@@ -406,23 +467,50 @@ static void compact(struct channel *ch)
 	ch->head = 0;
 }
 
-/* Hand out the frame at @head: 0, -EAGAIN if it isn't whole, -EPROTO. */
-static int take_frame(struct channel *ch, struct frame_in *in)
+/*
+ * How much of the frame at @head is here; a record must be whole, and is opened
+ * for that: 0, -EAGAIN, -EPROTO, -EBADMSG.
+ */
+static int frame_here(struct channel *ch, size_t *bytes)
 {
-	const uint8_t *at = recv_buffer(ch) + ch->head;
+	uint8_t *at = recv_buffer(ch) + ch->head;
 	size_t here = ch->tail - ch->head;
-	struct wire_frame f;
 	int rc;
 
+	*bytes = here;
+	if (!ch->sealed)
+		return 0;
+	if (here < SEALED_HEAD_BYTES)
+		return -EAGAIN;
+	rc = sealed_frame_bytes(at, bytes);
+	if (rc)
+		return rc;
+	if (here < *bytes + SEALED_OVERHEAD)
+		return -EAGAIN;
+	return sealed_open(&ch->open, at, *bytes);
+}
+
+/* Hand out the frame at @head: 0, -EAGAIN if it isn't whole, or as above. */
+static int take_frame(struct channel *ch, struct frame_in *in)
+{
+	const uint8_t *at = recv_buffer(ch) + ch->head + ch->head_bytes;
+	struct wire_frame f;
+	size_t here;
+	int rc = frame_here(ch, &here);
+
+	if (rc)
+		return rc;
 	if (here < sizeof(f))
 		return -EAGAIN;
 	rc = wire_frame_decode(at, ch->recv_sequence, &f);
 	if (rc)
 		return rc;
 	if (here < sizeof(f) + f.length)
-		return -EAGAIN;
+		return ch->sealed ? -EPROTO : -EAGAIN;
+	if (ch->sealed && here > sizeof(f) + f.length)
+		return -EPROTO;		/* a record is one frame */
 	ch->recv_sequence++;
-	ch->taken = sizeof(f) + f.length;
+	ch->taken = sizeof(f) + f.length + (ch->sealed ? SEALED_OVERHEAD : 0);
 	in->type = f.type;
 	in->payload = at + sizeof(f);
 	in->bytes = f.length;
@@ -463,6 +551,12 @@ int channel_recv(struct channel *ch, struct frame_in *in, bool wait)
 			return rc;
 		polled = true;
 	}
+}
+
+void channel_set_rate(struct channel *ch, uint64_t bytes_per_s)
+{
+	ch->rate = bytes_per_s;
+	ch->send_from_ns = 0;
 }
 
 uint64_t channel_bytes_tx(const struct channel *ch)

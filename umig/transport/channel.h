@@ -18,6 +18,7 @@
 #include "lib/err.h"
 
 struct channel;
+struct session;
 
 /** struct frame_in - A received frame; the payload is the channel's. */
 struct frame_in {
@@ -29,11 +30,13 @@ struct frame_in {
 /**
  * channel_open() - Make a channel of a connected stream socket.
  * @fd: the socket, the channel's from now on (on failure, still yours).
+ * @session: sealed: every frame travels in a record (sealed.h).  Copied, with
+ *	its keys.
  * @cancel_fd: an eventfd: once readable, waits end with -ECANCELED; -1: none.
  * @timeout_ns: how long the peer may be silent, or refuse bytes.
  */
-int channel_open(struct channel **out, int fd, int cancel_fd,
-		 uint64_t timeout_ns, struct err *err);
+int channel_open(struct channel **out, int fd, const struct session *session,
+		 int cancel_fd, uint64_t timeout_ns, struct err *err);
 
 /** channel_close() - Close at once; unsent frames are lost.  NULL is fine. */
 void channel_close(struct channel *ch);
@@ -56,6 +59,12 @@ void channel_abort(struct channel *ch);
 
 /** channel_set_timeout() - Change the peer's timeout. */
 void channel_set_timeout(struct channel *ch, uint64_t timeout_ns);
+
+/**
+ * channel_set_rate() - Send no more than @bytes_per_s, but for bursts of a
+ * frame; 0: as fast as it goes.
+ */
+void channel_set_rate(struct channel *ch, uint64_t bytes_per_s);
 
 /**
  * channel_set_deadline() - Waits end with -ETIME at @deadline_ns (of
@@ -92,6 +101,7 @@ int channel_flush(struct channel *ch);
  * payload is gone with this call.
  *
  * Return: 0; -EAGAIN; -EPROTO: the peer sent something that is no frame;
+ * -EBADMSG: a record that was changed, repeated or moved on the way;
  * -ECONNRESET: it closed the connection; or as channel_payload().
  */
 int channel_recv(struct channel *ch, struct frame_in *in, bool wait);

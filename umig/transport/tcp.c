@@ -18,7 +18,9 @@
 
 #include "lib/clock.h"
 
-#define ADDRESS_MAX 256
+#define ADDRESS_MAX TCP_HOST_MAX
+/* a burst of callers, most of them no peers */
+#define BACKLOG 128
 
 static int bad_address(const char *address, const char *why, struct err *err)
 {
@@ -70,18 +72,21 @@ static int resolve(const char *address, int flags, struct addrinfo **out,
 	return 0;
 }
 
-static bool is_loopback(const struct sockaddr *sa)
+int tcp_host(const char *address, char host[TCP_HOST_MAX], struct err *err)
 {
-	const struct sockaddr_in6 *in6 = (const void *)sa;
-	const struct sockaddr_in *in = (const void *)sa;
+	char text[ADDRESS_MAX];
+	char *h, *port;
 
-	if (sa->sa_family == AF_INET)
-		return ntohl(in->sin_addr.s_addr) >> 24 == 127;
-	return sa->sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	if (strlen(address) >= sizeof(text))
+		return bad_address("", "too long", err);
+	strcpy(text, address);
+	if (split(text, &h, &port))
+		return bad_address(address, "no host and port", err);
+	strcpy(host, h);
+	return 0;
 }
 
-int tcp_listen(const char *address, bool *loopback, struct err *err)
+int tcp_listen(const char *address, struct err *err)
 {
 	struct addrinfo *ai = NULL;
 	int fd, one = 1;
@@ -89,29 +94,27 @@ int tcp_listen(const char *address, bool *loopback, struct err *err)
 
 	if (rc)
 		return rc;
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(ai->ai_family,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		rc = err_set(err, -errno, "no socket for %s: %s", address,
 			     strerror(errno));
 		goto out;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, 16)) {
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BACKLOG)) {
 		rc = err_set(err, -errno, "cannot listen at %s: %s", address,
 			     strerror(errno));
 		close(fd);
 		goto out;
 	}
-	if (loopback)
-		*loopback = is_loopback(ai->ai_addr);
 	rc = fd;
 out:
 	freeaddrinfo(ai);
 	return rc;
 }
 
-/* 0 when @fd is ready, -ECANCELED, -ETIMEDOUT. */
-static int wait_ready(int fd, short events, int cancel_fd, int timeout_ms)
+int tcp_wait(int fd, short events, int cancel_fd, int timeout_ms)
 {
 	struct pollfd p[2] = {
 		{ .fd = fd, .events = events },
@@ -145,25 +148,34 @@ void tcp_set_timeout(int fd, uint64_t timeout_ns)
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
-int tcp_accept(int listen_fd, int cancel_fd, char *peer, unsigned int room,
-	       struct err *err)
+int tcp_set_blocking(int fd, bool blocking)
 {
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-	int fd, rc;
+	int flags = fcntl(fd, F_GETFL);
 
-	rc = wait_ready(listen_fd, POLLIN, cancel_fd, -1);
-	if (rc)
-		return err_set(err, rc, "stopped waiting for a source");
-	fd = accept4(listen_fd, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
+	if (flags < 0)
+		return -errno;
+	flags = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) ? -errno : 0;
+}
+
+int tcp_accept(int listen_fd, struct sockaddr_storage *from, char *text,
+	       unsigned int room, struct err *err)
+{
+	socklen_t len = sizeof(*from);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	int fd = accept4(listen_fd, (struct sockaddr *)from, &len,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0 && (errno == EAGAIN || errno == EINTR ||
+		       errno == ECONNABORTED))
+		return -EAGAIN;
 	if (fd < 0)
 		return err_set(err, -errno, "cannot accept a connection: %s",
 			       strerror(errno));
-	if (getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port,
+	if (getnameinfo((struct sockaddr *)from, len, host, sizeof(host), port,
 			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
 		snprintf(host, sizeof(host), "?"), snprintf(port, sizeof(port), "?");
-	snprintf(peer, room, "%s:%s", host, port);
+	snprintf(text, room, "%s:%s", host, port);
 	tune(fd);
 	return fd;
 }
@@ -172,7 +184,7 @@ static int finish_connect(int fd, int cancel_fd, uint64_t timeout_ns)
 {
 	socklen_t len = sizeof(int);
 	int error = 0;
-	int rc = wait_ready(fd, POLLOUT, cancel_fd, timeout_ns / 1000000);
+	int rc = tcp_wait(fd, POLLOUT, cancel_fd, timeout_ns / 1000000);
 
 	if (rc)
 		return rc;
@@ -194,8 +206,8 @@ static int connect_one(const struct addrinfo *ai, int cancel_fd,
 		rc = errno == EINPROGRESS ?
 			     finish_connect(fd, cancel_fd, timeout_ns) :
 			     -errno;
-	if (!rc && fcntl(fd, F_SETFL, 0))
-		rc = -errno;
+	if (!rc)
+		rc = tcp_set_blocking(fd, true);
 	if (rc) {
 		close(fd);
 		return rc;

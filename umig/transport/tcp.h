@@ -8,25 +8,41 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "lib/err.h"
 
 /**
  * tcp_listen() - Listen at "HOST:PORT" or "[V6]:PORT".
- * @loopback: set to whether only this host can reach it; may be NULL.
  *
- * Return: a socket, or -errno with words in @err.
+ * Return: a socket that doesn't block, or -errno with words in @err.
  */
-int tcp_listen(const char *address, bool *loopback, struct err *err);
+int tcp_listen(const char *address, struct err *err);
 
 /**
- * tcp_accept() - Wait for a peer.
- * @peer: set to its address as text.
+ * tcp_accept() - Take a connection, if there is one.
+ * @from: set to the address of its other end, and
+ * @text: to the same as text.
  *
- * Return: a socket, -ECANCELED, or -errno.
+ * Return: a socket that doesn't block; -EAGAIN: there is none; or -errno.
  */
-int tcp_accept(int listen_fd, int cancel_fd, char *peer, unsigned int room,
-	       struct err *err);
+int tcp_accept(int listen_fd, struct sockaddr_storage *from, char *text,
+	       unsigned int room, struct err *err);
+
+/** tcp_set_blocking() - Whether reads and writes wait. */
+int tcp_set_blocking(int fd, bool blocking);
+
+/**
+ * tcp_wait() - Wait until @events (as of poll) are due.
+ *
+ * Return: 0, -ECANCELED, -ETIMEDOUT, or -errno.
+ */
+int tcp_wait(int fd, short events, int cancel_fd, int timeout_ms);
+
+#define TCP_HOST_MAX 256
+
+/** tcp_host() - The HOST of "HOST:PORT", without brackets: 0 or -EINVAL. */
+int tcp_host(const char *address, char host[TCP_HOST_MAX], struct err *err);
 
 /**
  * tcp_set_timeout() - End the connection when bytes have not been acknowledged

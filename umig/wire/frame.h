@@ -18,6 +18,7 @@
 
 #define WIRE_MAGIC "UMIGWIRE"
 #define WIRE_VERSION 1
+#define WIRE_VERSION_MIN 1
 #define WIRE_BATCH_PAGES 512
 /* a batch of plain pages, each a run of its own, and the batch's header */
 #define WIRE_PAYLOAD_MAX (WIRE_BATCH_PAGES * (4096 + 16) + 4096)
@@ -85,7 +86,7 @@ struct wire_pages {
 /**
  * enum wire_run_class - What a run of pages carries behind its header.
  * @WIRE_RUN_ZERO: nothing.
- * @WIRE_RUN_HELD: for each page the u32 number of an offered digest.
+ * @WIRE_RUN_HELD: for each page a &struct wire_held.
  * @WIRE_RUN_DUPLICATE: for each page a &struct wire_duplicate.
  * @WIRE_RUN_PLAIN: for each page its 4096 bytes.
  */
@@ -103,6 +104,12 @@ struct wire_run {
 	uint8_t reserved[3];	/* 0 */
 } __attribute__((packed));
 
+/* A page by an offered digest, with a proof that the source has the page. */
+struct wire_held {
+	uint32_t number;	/* of the offer */
+	uint8_t proof[16];	/* see crypto/proof.h */
+} __attribute__((packed));
+
 /* Content is named by page and round: the receiver refuses any other. */
 struct wire_duplicate {
 	uint64_t gfn;
@@ -111,10 +118,16 @@ struct wire_duplicate {
 } __attribute__((packed));
 
 /* OFFER: this header, then @count digests of 32 bytes. */
-/* ANSWER: this header, then a bitmap of @count bits, 1: held. */
 struct wire_offer {
 	uint32_t first;		/* number of the first; they ascend from 0 */
 	uint32_t count;		/* 1 .. 512 */
+} __attribute__((packed));
+
+/* ANSWER: this header, then a bitmap of @count bits, 1: held. */
+struct wire_answer {
+	uint32_t first;
+	uint32_t count;
+	uint8_t nonce[16];	/* for proofs of these; new in each ANSWER */
 } __attribute__((packed));
 
 /* REFUSED: this header, then @count gfns of 8 bytes. */
@@ -144,8 +157,10 @@ struct wire_digests {
 _Static_assert(sizeof(struct wire_frame) == 16, "wire");
 _Static_assert(sizeof(struct wire_pages) == 8, "wire");
 _Static_assert(sizeof(struct wire_run) == 16, "wire");
+_Static_assert(sizeof(struct wire_held) == 20, "wire");
 _Static_assert(sizeof(struct wire_duplicate) == 16, "wire");
 _Static_assert(sizeof(struct wire_offer) == 8, "wire");
+_Static_assert(sizeof(struct wire_answer) == 24, "wire");
 _Static_assert(sizeof(struct wire_refused) == 8, "wire");
 _Static_assert(sizeof(struct wire_round) == 8, "wire");
 _Static_assert(sizeof(struct wire_state) == 8, "wire");

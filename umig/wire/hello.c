@@ -9,15 +9,10 @@
 
 #include "wire/frame.h"
 
-#define MAGIC_BYTES 8
-
 void hello_encode(const struct hello *h, struct buf *out)
 {
 	unsigned int i;
 
-	buf_put(out, WIRE_MAGIC, MAGIC_BYTES);
-	buf_put_u16(out, h->version);
-	buf_put_u16(out, h->version_min);
 	buf_put_u32(out, h->flags);
 	buf_put(out, h->key_id, sizeof(h->key_id));
 	buf_put_u32(out, UMIG_PAGE_SIZE);
@@ -45,7 +40,6 @@ static int decode_slots(struct memslots *ms, struct reader *r)
 	return nr ? 0 : -EBADMSG;
 }
 
-/* Everything behind the versions may change between versions. */
 static int decode_body(struct hello *h, struct reader *r)
 {
 	int rc;
@@ -64,20 +58,9 @@ int hello_decode(struct hello *h, const void *data, size_t bytes,
 		 struct err *err)
 {
 	struct reader r;
-	char magic[MAGIC_BYTES];
 	int rc;
 
 	reader_init(&r, data, bytes);
-	reader_get(&r, magic, sizeof(magic));
-	h->version = reader_u16(&r);
-	h->version_min = reader_u16(&r);
-	if (r.error || memcmp(magic, WIRE_MAGIC, MAGIC_BYTES))
-		return err_set(err, -EPROTO,
-			       "the peer does not speak umig's protocol");
-	if (h->version_min > WIRE_VERSION || h->version < WIRE_VERSION)
-		return err_set(err, -EPROTONOSUPPORT,
-			       "the peer speaks protocol versions %u to %u, this umig speaks %u: install the same release on both hosts",
-			       h->version_min, h->version, WIRE_VERSION);
 	rc = decode_body(h, &r);
 	if (rc)
 		return err_set(err, rc, "malformed HELLO near byte %zu of %zu",

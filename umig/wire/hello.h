@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * HELLO, the first frame of both sides: magic and version first, so that any
- * peer, of whatever age, can tell what it talks to.
+ * HELLO, the first frame of both sides.  The protocol's version was agreed on
+ * before it, with the connection (preface.h).
  */
 #ifndef UMIG_WIRE_HELLO_H
 #define UMIG_WIRE_HELLO_H
@@ -19,20 +19,17 @@
 #define WIRE_HELLO_SOURCE (1U << 0)	/* sender has the guest */
 #define WIRE_HELLO_DIGESTS (1U << 1)	/* @key_id is valid */
 #define WIRE_HELLO_VERIFY (1U << 2)	/* source: VERIFY will come */
-#define WIRE_HELLO_FLAGS 7U
+#define WIRE_HELLO_FULL_PROOF (1U << 3)	/* destination: prove whole pages */
+#define WIRE_HELLO_FLAGS 15U
 
 /**
  * struct hello - A decoded HELLO.  Zero-initialise, hello_free().
- * @version: newest version the sender speaks.
- * @version_min: oldest.
  * @flags: WIRE_HELLO_*.
  * @key_id: which key its digests are made with.
  * @slots: RAM layout: gfn and pages of each slot, hva unset.
  * @machine: what its guest sees.
  */
 struct hello {
-	uint16_t version;
-	uint16_t version_min;
 	uint32_t flags;
 	uint8_t key_id[WIRE_KEY_ID_BYTES];
 	struct memslots slots;
@@ -44,8 +41,7 @@ void hello_encode(const struct hello *h, struct buf *out);
 /**
  * hello_decode() - Take a HELLO from the wire.
  *
- * Return: 0; -EPROTO: not umig; -EPROTONOSUPPORT: no version in common;
- * -EBADMSG: malformed; each with words in @err.
+ * Return: 0; -EBADMSG: malformed, with words in @err.
  */
 int hello_decode(struct hello *h, const void *data, size_t bytes,
 		 struct err *err);

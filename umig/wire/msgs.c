@@ -13,7 +13,10 @@
 
 #define DIGEST_BYTES 32
 
-/* Every small message is two u32 and then an array. */
+_Static_assert(sizeof(((struct wire_answer *)0)->nonce) == MSG_NONCE_BYTES,
+	       "wire");
+
+/* Every other small message is two u32 and then an array. */
 static size_t encode(void *to, uint32_t a, uint32_t b, const void *array,
 		     size_t bytes)
 {
@@ -32,9 +35,18 @@ size_t msg_offer_encode(void *to, uint32_t first, uint32_t count,
 }
 
 size_t msg_answer_encode(void *to, uint32_t first, uint32_t count,
+			 const uint8_t nonce[MSG_NONCE_BYTES],
 			 const void *bitmap)
 {
-	return encode(to, first, count, bitmap, (count + 7) / 8);
+	struct wire_answer head = {
+		.first = htole32(first),
+		.count = htole32(count),
+	};
+
+	memcpy(head.nonce, nonce, sizeof(head.nonce));
+	memcpy(to, &head, sizeof(head));
+	memcpy((uint8_t *)to + sizeof(head), bitmap, (count + 7) / 8);
+	return sizeof(head) + (count + 7) / 8;
 }
 
 size_t msg_refused_encode(void *to, uint32_t round, const uint64_t *gfns,
@@ -88,9 +100,18 @@ int msg_offer_decode(struct offer_msg *m, const void *data, size_t bytes)
 			      DIGEST_BYTES * 8);
 }
 
-int msg_answer_decode(struct offer_msg *m, const void *data, size_t bytes)
+int msg_answer_decode(struct answer_msg *m, const void *data, size_t bytes)
 {
-	return decode_counted(&m->first, &m->count, &m->array, data, bytes, 1);
+	struct reader r;
+
+	reader_init(&r, data, bytes);
+	m->first = reader_u32(&r);
+	m->count = reader_u32(&r);
+	m->nonce = reader_take(&r, MSG_NONCE_BYTES);
+	if (r.error || !m->count || m->count > WIRE_BATCH_PAGES)
+		return -EBADMSG;
+	m->bitmap = reader_take(&r, (m->count + 7) / 8);
+	return reader_end(&r);
 }
 
 int msg_refused_decode(struct refused_msg *m, const void *data, size_t bytes)

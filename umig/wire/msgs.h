@@ -11,11 +11,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** struct offer_msg - OFFER (digests) and ANSWER (bitmap). */
+#define MSG_NONCE_BYTES 16
+
+/** struct offer_msg - OFFER: @count digests in place. */
 struct offer_msg {
 	uint32_t first;
 	uint32_t count;
 	const uint8_t *array;
+};
+
+/** struct answer_msg - ANSWER: a nonce, and a bitmap of @count bits. */
+struct answer_msg {
+	uint32_t first;
+	uint32_t count;
+	const uint8_t *nonce;
+	const uint8_t *bitmap;
 };
 
 /** struct refused_msg - REFUSED: @count little-endian gfns in place. */
@@ -37,6 +47,7 @@ struct state_msg {
 size_t msg_offer_encode(void *to, uint32_t first, uint32_t count,
 			const void *digests);
 size_t msg_answer_encode(void *to, uint32_t first, uint32_t count,
+			 const uint8_t nonce[MSG_NONCE_BYTES],
 			 const void *bitmap);
 size_t msg_refused_encode(void *to, uint32_t round, const uint64_t *gfns,
 			  uint32_t count);
@@ -46,7 +57,7 @@ size_t msg_state_encode(void *to, uint32_t total, uint32_t offset,
 size_t msg_digests_encode(void *to, const void *digests, uint32_t count);
 
 int msg_offer_decode(struct offer_msg *m, const void *data, size_t bytes);
-int msg_answer_decode(struct offer_msg *m, const void *data, size_t bytes);
+int msg_answer_decode(struct answer_msg *m, const void *data, size_t bytes);
 int msg_refused_decode(struct refused_msg *m, const void *data, size_t bytes);
 uint64_t msg_refused_gfn(const struct refused_msg *m, uint32_t i);
 int msg_round_decode(uint32_t *round, const void *data, size_t bytes);

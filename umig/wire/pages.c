@@ -14,7 +14,7 @@ long pages_payload_bytes(uint8_t class)
 	case WIRE_RUN_ZERO:
 		return 0;
 	case WIRE_RUN_HELD:
-		return sizeof(uint32_t);
+		return sizeof(struct wire_held);
 	case WIRE_RUN_DUPLICATE:
 		return sizeof(struct wire_duplicate);
 	case WIRE_RUN_PLAIN:

@@ -71,6 +71,7 @@ static void fill(struct vm *vm)
 
 static int child_start(struct vmproc *p, bool incoming, struct err *err)
 {
+	const struct security insecure = { .insecure = true };
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
 
 	if (!incoming) {
@@ -78,7 +79,7 @@ static int child_start(struct vmproc *p, bool incoming, struct err *err)
 		return vm_start(p->vm, err);
 	}
 	params.address = "127.0.0.1:0";
-	return vmproc_listen(p, &params, false, err);
+	return vmproc_listen(p, &params, &insecure, false, err);
 }
 
 /* Tells its port on @ready_fd when it can be spoken to. */
