@@ -7,6 +7,7 @@ seen at once.  QEMU dies with the lab.
 """
 
 import ctypes
+import functools
 import json
 import os
 import queue
@@ -16,7 +17,7 @@ import socket
 import subprocess
 import threading
 
-from . import emulator, packages
+from . import emulator, image, packages
 from .remote import Agent
 from .say import LabError, say
 
@@ -29,6 +30,15 @@ TROUBLE = re.compile(
 
 CMDLINE = ("console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off "
            "tsc=reliable printk.time=1 net.ifnames=0")
+
+@functools.cache
+def tsc_khz():
+    """The rate of the hosts' TSC, which is this machine's.  Told to them: their
+    kernels would take it from a timer, which a busy machine emulates late, and
+    be wrong by a factor once in a while."""
+    return int(subprocess.run([image.program("tsckhz")], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout)
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -70,7 +80,7 @@ class Host:
         theirs = {n: s[1] for n, s in ends.items()}
         if link is not None:
             theirs["link"] = link
-        words = [CMDLINE, f"lab.name={name}"]
+        words = [CMDLINE, f"tsc_early_khz={tsc_khz()}", f"lab.name={name}"]
         if address:
             words.append(f"lab.address={address}")
         argv = self._argv(initrd, memory, cpus, cpu, disks, mac,

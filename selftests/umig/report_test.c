@@ -22,6 +22,9 @@ static const struct migrate_report report = {
 	.error = "an error",
 	.warning = "a warning",
 	.verified = true,
+	.sealed = true,
+	.cipher = "a cipher",
+	.peer = "a peer",
 	.total_ns = 12345678900,
 	.setup_ns = 1234567,
 	.downtime_ns = 85300000,
@@ -74,6 +77,18 @@ static const char *const promised[][3] = {
 };
 
 #define PROMISED (sizeof(promised) / sizeof(promised[0]))
+
+static void it_says_who_is_at_the_other_end(void **state)
+{
+	json_t *json = report_to_json(&report, false);
+	json_t *link = json_object_get(json, "link");
+
+	(void)state;
+	assert_true(json_is_true(json_object_get(link, "sealed")));
+	assert_string_equal(report_text(link, "cipher"), "a cipher");
+	assert_string_equal(report_text(link, "peer"), "a peer");
+	json_decref(json);
+}
 
 static void every_number_is_there(void **state)
 {
@@ -237,6 +252,7 @@ static void a_full_mailbox_keeps_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_says_who_is_at_the_other_end),
 		cmocka_unit_test(every_number_is_there),
 		cmocka_unit_test(every_word_is_there),
 		cmocka_unit_test(what_remains_is_for_the_living),

@@ -51,7 +51,7 @@ static json_t *index_json(const struct migrate_report *r)
 
 static json_t *link_json(const struct migrate_report *r)
 {
-	return json_pack("{s:b, s:s, s:s}", "sealed", r->sealed,
+	return json_pack("{s:b, s:s, s:o}", "sealed", r->sealed,
 			 "cipher", r->cipher,
 			 "peer", protocol_text(r->peer));
 }

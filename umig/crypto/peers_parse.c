@@ -29,7 +29,7 @@ struct parse {
 	const char *file;
 	unsigned int line;
 	struct err *err;
-	struct peer *peer;
+	struct peer peer;
 	unsigned int seen;
 };
 
@@ -73,7 +73,7 @@ static int parse_address(struct parse *p, char *value)
 	if (!is_name(value, UPPER ".-_:%", PEER_ADDRESS_MAX))
 		return bad(p, "address=\"%s\" is neither a host's name nor an address (and has no port)",
 			   value);
-	peer_address(p->peer->address, value);
+	peer_address(p->peer.address, value);
 	return 0;
 }
 
@@ -82,13 +82,13 @@ static int parse_from(struct parse *p, char *value)
 	char *item;
 
 	while ((item = next_item(&value))) {
-		if (p->peer->nr_nets == PEER_NETS_MAX)
+		if (p->peer.nr_nets == PEER_NETS_MAX)
 			return bad(p, "from= has more than %d networks",
 				   PEER_NETS_MAX);
-		if (cidr_parse(&p->peer->nets[p->peer->nr_nets], item))
+		if (cidr_parse(&p->peer.nets[p->peer.nr_nets], item))
 			return bad(p, "from=\"%s\" is no network: give ADDRESS/PREFIX, with no bits beyond the prefix",
 				   item);
-		p->peer->nr_nets++;
+		p->peer.nr_nets++;
 	}
 	return 0;
 }
@@ -98,21 +98,21 @@ static int parse_groups(struct parse *p, char *value)
 	char *item;
 
 	while ((item = next_item(&value))) {
-		if (p->peer->nr_groups == PEER_GROUPS_MAX)
+		if (p->peer.nr_groups == PEER_GROUPS_MAX)
 			return bad(p, "groups= has more than %d groups",
 				   PEER_GROUPS_MAX);
 		if (!is_name(item, "._-", PEER_GROUP_MAX))
 			return bad(p, "group \"%s\": a name has 1 to %d small letters, digits, dots, dashes, underscores",
 				   item, PEER_GROUP_MAX - 1);
-		strcpy(p->peer->groups[p->peer->nr_groups++], item);
+		strcpy(p->peer.groups[p->peer.nr_groups++], item);
 	}
 	return 0;
 }
 
 static int parse_bandwidth(struct parse *p, char *value)
 {
-	if (number_parse_size(value, &p->peer->bandwidth) ||
-	    !p->peer->bandwidth)
+	if (number_parse_size(value, &p->peer.bandwidth) ||
+	    !p->peer.bandwidth)
 		return bad(p, "bandwidth=\"%s\" is no rate: give bytes a second, with K, M, G or T",
 			   value);
 	return 0;
@@ -120,8 +120,8 @@ static int parse_bandwidth(struct parse *p, char *value)
 
 static int parse_proof(struct parse *p, char *value)
 {
-	p->peer->full_proof = !strcmp(value, "full");
-	if (!p->peer->full_proof && strcmp(value, "sampled"))
+	p->peer.full_proof = !strcmp(value, "full");
+	if (!p->peer.full_proof && strcmp(value, "sampled"))
 		return bad(p, "proof=\"%s\": give sampled or full", value);
 	return 0;
 }
@@ -129,7 +129,7 @@ static int parse_proof(struct parse *p, char *value)
 static int parse_revoked(struct parse *p, char *value)
 {
 	(void)value;
-	p->peer->revoked = true;
+	p->peer.revoked = true;
 	return 0;
 }
 
@@ -171,8 +171,8 @@ static int parse_option(struct parse *p, char *word)
 /* A key of 32 zeroes is what an unset variable looks like. */
 static int parse_key(struct parse *p, const char *word)
 {
-	if (key_from_text(p->peer->key, word, strlen(word)) ||
-	    sodium_is_zero(p->peer->key, KEY_SIZE))
+	if (key_from_text(p->peer.key, word, strlen(word)) ||
+	    sodium_is_zero(p->peer.key, KEY_SIZE))
 		return bad(p, "\"%.60s\" is no public key, which has %d characters of base64 (umig pubkey prints one)",
 			   word, KEY_TEXT_MAX - 1);
 	return 0;
@@ -226,9 +226,9 @@ static int parse_words(struct parse *p, const char *at, const char *end)
 	if (!peer_name_ok(word))
 		return bad(p, "\"%.80s\": a peer's name has 1 to %d letters, digits, dots, dashes, underscores",
 			   word, PEER_NAME_MAX - 1);
-	strcpy(p->peer->name, word);
+	strcpy(p->peer.name, word);
 	if (!next_word(&at, end, word))
-		return bad(p, "%s has no public key", p->peer->name);
+		return bad(p, "%s has no public key", p->peer.name);
 	ret = parse_key(p, word);
 	while (!ret && next_word(&at, end, word))
 		ret = parse_option(p, word);
@@ -238,7 +238,7 @@ static int parse_words(struct parse *p, const char *at, const char *end)
 /* What no two lines may share. */
 static int check_unique(struct parse *p, const struct peers *others)
 {
-	const struct peer *o, *peer = p->peer;
+	const struct peer *o, *peer = &p->peer;
 	unsigned int i;
 
 	for (i = 0; i < others->nr; i++) {
@@ -272,7 +272,7 @@ static int append(struct parse *p, struct peers *out)
 		out->peer = more;
 		out->room = room;
 	}
-	out->peer[out->nr++] = *p->peer;
+	out->peer[out->nr++] = p->peer;
 	return 0;
 }
 
@@ -280,12 +280,11 @@ static int parse_line(struct parse *p, struct peers *out, const char *at,
 		      const char *end)
 {
 	const char *comment = memchr(at, '#', end - at);
-	struct peer peer = { .line = p->line };
 	char word[WORD_MAX];
 	const char *first = at;
 	int ret;
 
-	p->peer = &peer;
+	p->peer = (struct peer){ .line = p->line };
 	p->seen = 0;
 	if (comment)
 		end = comment;

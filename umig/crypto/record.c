@@ -144,11 +144,13 @@ static int check(const struct record_key *k, size_t bytes)
 int record_seal(struct record_key *k, const void *aad, size_t aad_bytes,
 		uint8_t *data, size_t bytes, uint8_t tag[RECORD_TAG_SIZE])
 {
-	uint8_t nonce[NONCE_MAX] = { 0 };
+	uint8_t nonce[NONCE_MAX] = { 0 }, nothing;
 	int ret = check(k, bytes);
 
 	if (ret)
 		return ret;
+	if (!bytes)
+		data = &nothing;	/* which libsodium wants to be there */
 	put_le(nonce, k->counter, 8);
 	if (k->cipher == RECORD_AES256GCM)
 		crypto_aead_aes256gcm_encrypt_detached_afternm(
@@ -178,11 +180,13 @@ int record_open(struct record_key *k, const void *aad, size_t aad_bytes,
 		uint8_t *data, size_t bytes,
 		const uint8_t tag[RECORD_TAG_SIZE])
 {
-	uint8_t nonce[NONCE_MAX] = { 0 };
+	uint8_t nonce[NONCE_MAX] = { 0 }, nothing;
 	int ret = check(k, bytes);
 
 	if (ret)
 		return ret;
+	if (!bytes)
+		data = &nothing;	/* which libsodium wants to be there */
 	put_le(nonce, k->counter, 8);
 	if (open_in_place(k, nonce, aad, aad_bytes, data, bytes, tag)) {
 		record_wipe(k);

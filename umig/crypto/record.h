@@ -89,6 +89,7 @@ void record_set_rekey(struct record_key *k, uint64_t records, uint64_t bytes);
 
 /**
  * record_seal() - Encrypt @data in place, authenticate it and @aad.
+ * @aad: may be NULL if @aad_bytes is 0; @data likewise.
  *
  * Return: 0; -EMSGSIZE: more than RECORD_BYTES_MAX; -EOVERFLOW: the numbers
  * are used up; -EPIPE: the key is wiped.
