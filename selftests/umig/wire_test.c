@@ -187,7 +187,8 @@ static void abilities_round_trip(void **state)
 	(void)state;
 	abilities_encode(bytes, &a);
 	assert_int_equal(abilities_decode(&got, bytes), 0);
-	assert_memory_equal(&got, &a, sizeof(a));
+	/* the rest is padding */
+	assert_memory_equal(&got, &a, offsetof(struct abilities, cipher) + 1);
 	bytes[WIRE_ABILITIES_BYTES - 1] = 1;
 	assert_int_equal(abilities_decode(&got, bytes), -EPROTO);
 }
