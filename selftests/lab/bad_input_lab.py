@@ -91,7 +91,8 @@ def strangers(tap, g, a, b):
             diag(c.err.strip())
             check(c.status == MIGRATION_FAILED, f"exit status {c.status}")
             check(ours in c.err, f"it says {ours!r}")
-            said = [s for s in target.log[before:] if "refused" in s]
+            said = target.wait_log("refused", "the destination says so",
+                                   before)
             check(len(said) == 1 and theirs in said[0],
                   f"the destination says once {theirs!r}: {said}")
             g.serial.check()

@@ -105,17 +105,21 @@ class Process:
         """The end of its log."""
         return "\n".join(f"    umig: {line}" for line in self.log[-15:])
 
+    def wait_log(self, words, what, start=0, timeout=60):
+        """Wait until a line from @start of its log has @words."""
+        with self.host.agent.changed:
+            self.host.agent.wait_for(
+                lambda: any(words in s for s in self.log[start:]) or
+                not self.command.running(), timeout, what)
+        if not self.command.running():
+            raise CommandFailed(f"{self.control}: its process ended "
+                                f"({self.command.status})\n{self.tail()}")
+        return [s for s in self.log[start:] if words in s]
+
     def wait_listening(self, timeout=60):
         """Wait until it can be migrated to."""
-        changed = self.host.agent.changed
-        with changed:
-            self.host.agent.wait_for(
-                lambda: any("waiting for a guest" in s for s in self.log) or
-                not self.command.running(), timeout,
-                f"{self.control} listens")
-        if not self.command.running():
-            raise CommandFailed(f"umig listen ended "
-                                f"({self.command.status})\n{self.tail()}")
+        self.wait_log("waiting for a guest", f"{self.control} listens",
+                      timeout=timeout)
 
     def ask(self, execute, **arguments):
         """A command on its control socket; returns the answer."""
