@@ -32,7 +32,8 @@
  * Files don't count.  If closing the last one ended it, the pages that are
  * still merged for the process would be the common group's at once; and so
  * would a dead process's, whose list entries stay until KSM passes by.  KSM
- * holds mm_count for as long as there is one, hence the condition above.
+ * holds mm_count for as long as there is one, hence the condition above.  So may
+ * an idle CPU that ran the process last, for a while: that does no harm.
  *
  * DOC: The common group's short cut
  *
