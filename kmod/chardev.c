@@ -22,6 +22,7 @@
 
 #include <linux/umig.h>
 
+#include "group.h"
 #include "hasher.h"
 #include "health.h"
 #include "index.h"
@@ -37,6 +38,7 @@ union umig_any_cmd {
 	struct umig_fill fill;
 	struct umig_release release;
 	struct umig_stat stat;
+	struct umig_join join;
 };
 
 /**
@@ -67,7 +69,7 @@ static int ioctl_info(struct umig_ucmd *ucmd)
 	info->page_size = PAGE_SIZE;
 	info->max_batch = UMIG_MAX_BATCH;
 	info->lease_ttl_ms = READ_ONCE(umig_lease_ttl_ms);
-	info->features = 0;
+	info->features = umig_group_works() ? UMIG_FEATURE_GROUPS : 0;
 	umig_key_id(info->key_id);
 	info->generation = usage.generation;
 	info->hashed_pages = usage.hashed;
@@ -130,6 +132,7 @@ static const struct {
 	IOCTL_OP(UMIG_IOC_RELEASE, umig_release, nr_released, NEEDS_KEY,
 		 umig_ioctl_release),
 	IOCTL_OP(UMIG_IOC_STAT, umig_stat, lease_converted, 0, ioctl_stat),
+	IOCTL_OP(UMIG_IOC_JOIN, umig_join, group, 0, umig_ioctl_join),
 };
 
 static long umig_ioctl(struct file *file, unsigned int nr, unsigned long arg)

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/types.h>
 
+#include "group.h"
 #include "lease.h"
 
 /* Items of one call: what a handler allocates is bounded by it. */
@@ -16,6 +17,7 @@
 /** struct umig_file - What belongs to an open file. */
 struct umig_file {
 	struct umig_leases leases;
+	struct umig_group group;
 };
 
 /**
@@ -45,6 +47,7 @@ int umig_ioctl_range(struct umig_ucmd *ucmd);		/* query.c */
 int umig_ioctl_confirm(struct umig_ucmd *ucmd);		/* confirm.c */
 int umig_ioctl_release(struct umig_ucmd *ucmd);		/* confirm.c */
 int umig_ioctl_fill(struct umig_ucmd *ucmd);		/* fill.c */
+int umig_ioctl_join(struct umig_ucmd *ucmd);		/* group.c */
 ssize_t umig_export_read(struct file *file, char __user *buf, size_t len,
 			 loff_t *pos);			/* export.c */
 

@@ -8,6 +8,8 @@
  * So pages are also hashed again: one lease in 64 always, each one as long as
  * the hooks are in doubt, and each one for ever after one of them turned out
  * to be something else than promised.
+ *
+ * Before that a page must be one that the file's group may know of.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -24,6 +26,7 @@
 #include <linux/umig.h>
 
 #include "chardev.h"
+#include "group.h"
 #include "health.h"
 #include "hotplug.h"
 #include "index.h"
@@ -40,20 +43,24 @@ static bool rehash_always;
 /**
  * struct confirm - One run of CONFIRM.
  * @leases: the file's.
+ * @group: the file's.
  * @digests: asked for.
  * @ids: answers.
  * @nr: length of both.
  * @nr_held: leases taken.
+ * @nr_other: digests whose pages are all of other groups.
  * @hash: the key and the generation that the run sticks to.
  * @bounce: a page, to hash in.
  * @rehash: hash every page.
  */
 struct confirm {
 	struct umig_leases *leases;
+	const struct umig_group *group;
 	u8 (*digests)[UMIG_DIGEST_SIZE];
 	u32 *ids;
 	u32 nr;
 	u32 nr_held;
+	u32 nr_other;
 	struct umig_hash hash;
 	void *bounce;
 	bool rehash;
@@ -89,6 +96,19 @@ static bool must_rehash(const struct confirm *c)
 	       atomic_inc_return(&leases_taken) % REHASH_ONE_IN == 0;
 }
 
+/* Of this group?  Not a word about the others, by a counter neither. */
+static bool is_ours(struct confirm *c, const struct umig_place *place,
+		    struct folio *folio, bool *of_others)
+{
+	int ret = umig_group_shares(c->group, place, folio);
+
+	if (ret == -EBUSY)
+		umig_count(UMIG_CONFIRM_BUSY);
+	else if (ret <= 0)
+		*of_others = true;
+	return ret > 0;
+}
+
 /*
  * A reference to the node's page, which is of the node's content.
  *
@@ -99,7 +119,7 @@ static bool must_rehash(const struct confirm *c)
  */
 static struct folio *get_proven(struct confirm *c,
 				const struct umig_place *place,
-				const u8 *digest)
+				const u8 *digest, bool *of_others)
 {
 	struct folio *folio = umig_place_get_folio(place);
 	u8 known[UMIG_DIGEST_SIZE];
@@ -108,7 +128,8 @@ static struct folio *get_proven(struct confirm *c,
 	if (IS_ERR(folio))
 		return NULL;
 	ok = umig_index_digest(place, c->hash.generation, known) &&
-	     !memcmp(known, digest, sizeof(known));
+	     !memcmp(known, digest, sizeof(known)) &&
+	     is_ours(c, place, folio, of_others);
 	if (ok && must_rehash(c) && !is_promised(c, folio, digest)) {
 		umig_index_drop(place, true);
 		ok = false;
@@ -121,13 +142,13 @@ static struct folio *get_proven(struct confirm *c,
 
 /* Returns 0 with or without a lease; an error is one of the whole call. */
 static int lease_place(struct confirm *c, const struct umig_place *place,
-		       const u8 *digest, u32 *id)
+		       const u8 *digest, u32 *id, bool *of_others)
 {
 	struct folio *folio;
 	int err = 0;
 
 	umig_pages_lock();
-	folio = get_proven(c, place, digest);
+	folio = get_proven(c, place, digest, of_others);
 	if (folio) {
 		err = umig_lease_add(c->leases, folio, id);
 		if (err)
@@ -140,15 +161,18 @@ static int lease_place(struct confirm *c, const struct umig_place *place,
 static int lease_digest(struct confirm *c, const u8 *digest, u32 *id)
 {
 	struct umig_place places[MAX_PLACES];
+	bool of_others = false;
 	unsigned int i, nr;
 	int err = 0;
 
 	*id = 0;
 	nr = umig_index_find(digest, c->hash.generation, places, MAX_PLACES);
 	for (i = 0; i < nr && !*id && !err; i++)
-		err = lease_place(c, &places[i], digest, id);
+		err = lease_place(c, &places[i], digest, id, &of_others);
 	if (*id)
 		c->nr_held++;
+	else if (of_others)
+		c->nr_other++;
 	/* At a limit "not held" is the answer. */
 	return err == -ENOSPC ? 0 : err;
 }
@@ -162,6 +186,7 @@ static void undo(struct confirm *c)
 			umig_lease_put(c->leases, c->ids[i]);
 	memset(c->ids, 0, c->nr * sizeof(*c->ids));
 	c->nr_held = 0;
+	c->nr_other = 0;
 }
 
 static int lease_all(struct confirm *c)
@@ -244,6 +269,7 @@ static int confirm_run(struct umig_ucmd *ucmd, struct confirm *c)
 		return err;
 	umig_count_add(UMIG_CONFIRM_ASKED, c->nr);
 	umig_count_add(UMIG_CONFIRM_HELD, c->nr_held);
+	umig_count_add(UMIG_CONFIRM_OTHER_GROUP, c->nr_other);
 	err = confirm_answer(ucmd, c);
 	if (err)
 		undo(c);
@@ -256,6 +282,7 @@ int umig_ioctl_confirm(struct umig_ucmd *ucmd)
 	struct umig_confirm *cmd = ucmd->cmd;
 	struct confirm c = {
 		.leases = &ucmd->file->leases,
+		.group = &ucmd->file->group,
 		.nr = cmd->nr,
 	};
 	int err;

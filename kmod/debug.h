@@ -21,6 +21,8 @@
 #define UMIG_BREAK_LAYOUT	BIT(3)
 /* Try to hook a function that doesn't exist. */
 #define UMIG_BREAK_SYMBOL	BIT(4)
+/* Read a stable node's sharers as if their layout were another one. */
+#define UMIG_BREAK_SHARER	BIT(5)
 
 #ifdef UMIG_DEBUG
 extern unsigned int umig_debug_break;

@@ -15,6 +15,7 @@
 
 #include "chardev.h"
 #include "compat/compat.h"
+#include "group.h"
 #include "hotplug.h"
 #include "index.h"
 #include "key.h"
@@ -27,14 +28,22 @@ struct portion {
 	struct umig_record records[PORTION];
 };
 
-/* Returns false if the page has gone meanwhile.  Under umig_pages_lock(). */
-static bool make_record(const struct umig_index_record *found,
+/*
+ * Returns false if the page has gone meanwhile, or is of other groups only.
+ * Under umig_pages_lock().
+ */
+static bool make_record(const struct umig_group *group,
+			const struct umig_index_record *found,
 			struct umig_record *record)
 {
 	struct folio *folio = umig_place_get_folio(&found->place);
 
 	if (IS_ERR(folio))
 		return false;
+	if (umig_group_shares(group, &found->place, folio) <= 0) {
+		folio_put(folio);
+		return false;
+	}
 	memcpy(record->digest, found->digest, sizeof(record->digest));
 	record->sharers = umig_folio_mapcount(folio);
 	record->reserved = 0;
@@ -42,21 +51,22 @@ static bool make_record(const struct umig_index_record *found,
 	return true;
 }
 
-static unsigned int next_records(struct portion *p, unsigned int max,
-				 loff_t *pos)
+static unsigned int next_records(struct portion *p,
+				 const struct umig_group *group,
+				 unsigned int max, loff_t *pos)
 {
 	unsigned int i, found, nr = 0;
 
 	found = umig_index_walk(pos, p->found, max);
 	umig_pages_lock();
 	for (i = 0; i < found; i++)
-		nr += make_record(&p->found[i], &p->records[nr]);
+		nr += make_record(group, &p->found[i], &p->records[nr]);
 	umig_pages_unlock();
 	return nr;
 }
 
-static ssize_t export(struct portion *p, char __user *buf, size_t max,
-		      loff_t *pos)
+static ssize_t export(struct portion *p, const struct umig_group *group,
+		      char __user *buf, size_t max, loff_t *pos)
 {
 	unsigned int nr;
 	size_t done = 0;
@@ -64,7 +74,8 @@ static ssize_t export(struct portion *p, char __user *buf, size_t max,
 	while (done < max && *pos != UMIG_INDEX_END) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		nr = next_records(p, min_t(size_t, max - done, PORTION), pos);
+		nr = next_records(p, group,
+				  min_t(size_t, max - done, PORTION), pos);
 		if (copy_to_user(buf + done * sizeof(*p->records), p->records,
 				 nr * sizeof(*p->records)))
 			return -EFAULT;
@@ -78,6 +89,7 @@ static ssize_t export(struct portion *p, char __user *buf, size_t max,
 ssize_t umig_export_read(struct file *file, char __user *buf, size_t len,
 			 loff_t *pos)
 {
+	struct umig_file *f = file->private_data;
 	struct portion *p;
 	ssize_t ret;
 
@@ -88,7 +100,7 @@ ssize_t umig_export_read(struct file *file, char __user *buf, size_t len,
 	p = kvmalloc(sizeof(*p), GFP_KERNEL);
 	if (!p)
 		return -ENOMEM;
-	ret = export(p, buf, len / sizeof(struct umig_record), pos);
+	ret = export(p, &f->group, buf, len / sizeof(struct umig_record), pos);
 	kvfree(p);
 	return ret;
 }

@@ -31,6 +31,7 @@
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
+#include "group.h"
 #include "hasher.h"
 #include "hook.h"
 #include "index.h"
@@ -148,6 +149,7 @@ static void tick(struct work_struct *work)
 	    ++ticks % SCAN_MODE_TICKS == 0)
 		umig_hasher_want_scan();
 	umig_lease_expire();
+	umig_group_reap();
 	umig_index_reap();
 	schedule_delayed_work(&tick_work, TICK_JIFFIES);
 }

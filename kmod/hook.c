@@ -28,6 +28,7 @@
 #include <linux/spinlock.h>
 
 #include "debug.h"
+#include "group.h"
 #include "hasher.h"
 #include "index.h"
 #include "stable_tree.h"
@@ -125,6 +126,9 @@ static int on_append(struct kprobe *kp, struct pt_regs *regs)
 		break;
 	case UMIG_APPEND_ALIEN:
 		WRITE_ONCE(alien, true);
+		break;
+	case UMIG_APPEND_ODD:
+		umig_group_distrust();
 		break;
 	case UMIG_APPEND_SHARER:
 		break;

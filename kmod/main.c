@@ -15,6 +15,7 @@
 #include "chardev.h"
 #include "compat/compat.h"
 #include "debug.h"
+#include "group.h"
 #include "hasher.h"
 #include "health.h"
 #include "hook.h"
@@ -45,7 +46,8 @@
  * 5. The memory notifier goes, after the last one who looked at struct pages
  *    by number.
  * 6. Memory is freed: the irq_work has been waited for, rcu_barrier() waits for
- *    entries that are still on their way.
+ *    entries that are still on their way.  The mm_structs of groups' members
+ *    are let go: no file is left that could ask about them.
  *
  * A load that fails takes the same steps from where it got to.
  */
@@ -95,7 +97,7 @@ MODULE_PARM_DESC(leases_total,
 unsigned int umig_debug_break;
 module_param_named(debug_break, umig_debug_break, uint, 0644);
 MODULE_PARM_DESC(debug_break,
-		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol");
+		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers");
 #endif
 
 static struct shrinker *shrinker;
@@ -167,6 +169,7 @@ static void free_all(void)
 	umig_hook_exit();
 	umig_lease_exit();
 	umig_index_exit();
+	umig_group_exit();
 	umig_key_wipe();
 }
 

@@ -2,9 +2,9 @@
 /*
  * The only file that knows KSM's private structures (through
  * compat/ksm_layout.h).  It answers which node a folio belongs to, gets a
- * reference to a node's folio, decodes the arguments of the hooked functions
- * and finds all KSM pages of the machine.  It never takes a lock of KSM and
- * keeps no state.
+ * reference to a node's folio, tells who shares it, decodes the arguments of the
+ * hooked functions and finds all KSM pages of the machine.  It never takes a
+ * lock of KSM, waits for no page's lock and keeps no state.
  */
 #include "stable_tree.h"
 
@@ -13,9 +13,12 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
+#include <linux/pagemap.h>
 #include <linux/ptrace.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 
+#include "compat/compat.h"
 #include "compat/ksm_layout.h"
 #include "debug.h"
 #include "hotplug.h"
@@ -42,6 +45,34 @@
  * A node is dereferenced directly only inside a hook, where KSM itself holds
  * on to it; everywhere else only by copy_from_kernel_nofault(), and what is
  * read counts only if it agrees with the folio.
+ */
+
+/**
+ * DOC: Who shares a page
+ *
+ * A node's hlist holds a struct ksm_rmap_item for each mapping of the page that
+ * KSM knows.  Whoever holds a reference to the folio and its lock, and finds
+ * the node in its mapping, may walk that list:
+ *
+ * - KSM adds to it (stable_tree_append(), from cmp_and_merge_page()) and takes
+ *   from it (hlist_del() in remove_rmap_item_from_tree()) under the page's lock
+ *   only.  An item is freed after it has been taken out.
+ * - KSM drops a node with items in it (remove_node_from_stable_tree()) only
+ *   when the page isn't the node's any more: get_ksm_page() has found another
+ *   mapping, which a locked and referenced page doesn't get;
+ *   remove_stable_node() changes it itself, under the lock; memory has gone
+ *   offline, which a referenced page's doesn't.  Page migration, which moves
+ *   the node to another page, holds the lock of the old one.
+ * - The mm of an item is one that KSM has a reference to (mmgrab() in
+ *   __ksm_enter(), dropped after the last item): it is not freed, so its
+ *   address is not used for another one, while the item is there.
+ *
+ * The content that stands in several pages has a node for each, on its own hlist
+ * the sharers of that page: chains of nodes needn't be followed.
+ *
+ * All of it is read by copy_from_kernel_nofault(), and each item must look like
+ * one: in the list of this node and of a process that KSM scans.  Where that
+ * isn't so the layout isn't what we think, and nothing is said of the page.
  */
 
 const char umig_ksm_append[] = UMIG_KSM_APPEND;
@@ -139,6 +170,70 @@ static unsigned long as_read(unsigned long kpfn)
 	return umig_broken(UMIG_BREAK_LAYOUT) ? ~kpfn : kpfn;
 }
 
+/* Returns false if there is nothing at @link that looks like a sharer. */
+static bool read_sharer(const struct umig_node *node,
+			const struct hlist_node *link,
+			struct umig_sharer *sharer)
+{
+	const void *at = (const void *)link -
+			 offsetof(struct umig_sharer, hlist);
+
+	if (umig_broken(UMIG_BREAK_SHARER))
+		at += sizeof(long);
+	return !copy_from_kernel_nofault(sharer, at, sizeof(*sharer)) &&
+	       sharer->head == node &&
+	       (sharer->address & ~PAGE_MASK) == UMIG_SHARER_STABLE &&
+	       umig_mm_mergeable(sharer->mm);
+}
+
+/* The folio is the node's, referenced and locked. */
+static int any_sharer(const struct umig_node *node, umig_sharer_fn is_it,
+		      const void *arg)
+{
+	const struct hlist_node *link;
+	struct umig_sharer sharer;
+	struct umig_node copy;
+	int left;
+
+	if (copy_from_kernel_nofault(&copy, node, sizeof(copy)))
+		return -EPROTO;
+	left = copy.hlist_len;
+	for (link = copy.hlist.first; link; link = sharer.hlist.next) {
+		if (left-- <= 0 || !read_sharer(node, link, &sharer))
+			return -EPROTO;
+		if (is_it(sharer.mm, arg))
+			return 1;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * umig_place_any_sharer() - Is one of those who share a page such a one?
+ * @place: node and page.
+ * @folio: the page, with the caller's reference.
+ * @is_it: the question; it gets an mm_struct's address and must not follow it.
+ * @arg: for it.
+ *
+ * Sleeps; looks at no more than KSM's max_page_sharing sharers.
+ *
+ * Return: 1: yes; 0: none of them, or the page isn't the node's any more;
+ * -EBUSY: somebody has locked the page; -EPROTO: the list isn't laid out as this
+ * module knows it.
+ */
+int umig_place_any_sharer(const struct umig_place *place, struct folio *folio,
+			  umig_sharer_fn is_it, const void *arg)
+{
+	int ret = 0;
+
+	if (!folio_trylock(folio))
+		return -EBUSY;
+	if (umig_folio_node(folio) == place->node)
+		ret = any_sharer(place->node, is_it, arg);
+	folio_unlock(folio);
+	return ret;
+}
+
 /**
  * umig_append_args() - Decode a call of stable_tree_append().
  * @regs: registers at its entry.
@@ -146,18 +241,20 @@ static unsigned long as_read(unsigned long kpfn)
  *
  * KSM holds the page's lock.  That a new node's page points back to the node
  * costs two loads to check and would fail at once if the layout that this file
- * believes in were wrong.
+ * believes in were wrong.  So would looking at the sharer that is there already.
  */
 enum umig_append umig_append_args(struct pt_regs *regs,
 				  struct umig_place *place)
 {
 	struct umig_node *node = (void *)regs_get_kernel_argument(regs, 1);
+	struct umig_sharer sharer;
 	struct page *page;
 
 	place->node = node;
 	place->pfn = 0;
 	if (!hlist_empty(&node->hlist))
-		return UMIG_APPEND_SHARER;
+		return read_sharer(node, node->hlist.first, &sharer) ?
+		       UMIG_APPEND_SHARER : UMIG_APPEND_ODD;
 	place->pfn = as_read(READ_ONCE(node->kpfn));
 	if (!pfn_valid(place->pfn))
 		return UMIG_APPEND_ALIEN;

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 struct folio;
+struct mm_struct;
 struct pt_regs;
 
 /*
@@ -27,6 +28,11 @@ struct umig_node *umig_folio_node(struct folio *folio);
 bool umig_place_is_current(const struct umig_place *place);
 struct folio *umig_place_get_folio(const struct umig_place *place);
 
+typedef bool (*umig_sharer_fn)(const struct mm_struct *mm, const void *arg);
+
+int umig_place_any_sharer(const struct umig_place *place, struct folio *folio,
+			  umig_sharer_fn is_it, const void *arg);
+
 /* Which function of KSM to hook, and what its arguments mean. */
 extern const char umig_ksm_append[];
 extern const char umig_ksm_remove[];
@@ -37,11 +43,14 @@ extern const char umig_ksm_migrate[];
  * @UMIG_APPEND_SHARER: one more mapping shares a node.
  * @UMIG_APPEND_NEW: the first one: the node is new, or was without users.
  * @UMIG_APPEND_ALIEN: the node doesn't look as it should.
+ * @UMIG_APPEND_ODD: as SHARER, but the sharer that is there doesn't look as it
+ *	should.
  */
 enum umig_append {
 	UMIG_APPEND_SHARER	= 1,
 	UMIG_APPEND_NEW		= 2,
 	UMIG_APPEND_ALIEN	= 3,
+	UMIG_APPEND_ODD		= 4,
 };
 
 enum umig_append umig_append_args(struct pt_regs *regs,

@@ -4,10 +4,14 @@
  */
 #include "stats.h"
 
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/kernel.h>
+#include <linux/user_namespace.h>
 
 #include <linux/umig.h>
 
+#include "group.h"
 #include "hasher.h"
 #include "lease.h"
 
@@ -16,6 +20,13 @@ atomic64_t umig_counters[UMIG_NR_COUNTERS];
 static u64 counted(enum umig_counter counter)
 {
 	return atomic64_read(&umig_counters[counter]);
+}
+
+/* What would tell the groups' secrets is for whoever may know everything. */
+static u64 counted_for_root(enum umig_counter counter)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN) ?
+	       counted(counter) : 0;
 }
 
 /**
@@ -47,4 +58,8 @@ void umig_stats_get(struct umig_stat *stat)
 	stat->filled = counted(UMIG_FILLED);
 	stat->fill_failed = counted(UMIG_FILL_FAILED);
 	stat->lease_converted = counted(UMIG_LEASE_CONVERTED);
+	stat->confirm_other_group =
+		counted_for_root(UMIG_CONFIRM_OTHER_GROUP);
+	stat->confirm_busy = counted_for_root(UMIG_CONFIRM_BUSY);
+	stat->group_members = umig_group_members();
 }

@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "cmd.h"
+
+#include <unistd.h>
+
 #include "control/machine_options.h"
 #include "control/vmproc.h"
 #include "lib/log.h"
+#include "mem/group.h"
 #include "vmm/vm.h"
 
 struct listen_options {
@@ -105,6 +109,7 @@ static int run(int argc, char **argv)
 	struct err err = { 0 };
 	struct handover_store *store = NULL;
 	struct vm *vm = NULL;
+	int group = -1;
 	int code = cmd_parse(&spec, argc, argv, &o, NULL);
 
 	if (code != CMD_GO_ON)
@@ -112,12 +117,15 @@ static int run(int argc, char **argv)
 	machine_options_config(&o.machine, &config);
 	vmproc_block_signals();
 	if (machine_options_claim(&o.machine, false, &store, &err) ||
+	    group_enter(config.group, &group, &err) ||
 	    vm_create(&vm, &config, &err))
 		code = cmd_failed(&err);
 	else
 		code = own_vm(vm, store, &o);
 	vm_destroy(vm);
 	handover_store_close(store);
+	if (group >= 0)
+		close(group);
 out:
 	machine_options_free(&o.machine);
 	return code;

@@ -8,7 +8,9 @@
 #define UMIG_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/sched/coredump.h>
 #include <linux/shrinker.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
 
 /* Moved to linux/unaligned.h in 6.12. */
@@ -50,6 +52,25 @@ static inline unsigned int umig_folio_mapcount(struct folio *folio)
 #else
 	return page_mapcount(folio_page(folio, 0));
 #endif
+}
+
+/*
+ * Whether @mm looks like memory that KSM has been told to scan; it need not
+ * point to anything.  The flags became a bitmap in 6.18.
+ */
+static inline bool umig_mm_mergeable(const struct mm_struct *mm)
+{
+	unsigned long flags;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+	if (copy_from_kernel_nofault(&flags, &mm->flags.__mm_flags,
+				     sizeof(flags)))
+		return false;
+#else
+	if (copy_from_kernel_nofault(&flags, &mm->flags, sizeof(flags)))
+		return false;
+#endif
+	return flags & BIT(MMF_VM_MERGEABLE);
 }
 
 /* Shrinkers are allocated by shrinker_alloc() since 6.7. */

@@ -11,6 +11,18 @@
  *	 └──────────────────┴────────┴────────┴───────────┴─────┘
  *
  * hlist: the mappings that share the page; kpfn: where the page is.
+ *
+ *	struct ksm_rmap_item, one mapping, 64 bytes, the same on 6.1 ... 7.3 in
+ *	what is named:
+ *
+ *	 0           16   24        32       40     48          64
+ *	 ├───────────┼────┼─────────┼────────┼──────┼───────────┤
+ *	 │           │ mm │ address │        │ head │ hlist     │
+ *	 └───────────┴────┴─────────┴────────┴──────┴───────────┘
+ *
+ * mm: whose mapping; address: where there, flags in the bits below a page: of a
+ * mapping that is in a node's hlist only the one that says so is set; head: that
+ * node; hlist: the link in its list.
  */
 #ifndef UMIG_COMPAT_KSM_LAYOUT_H
 #define UMIG_COMPAT_KSM_LAYOUT_H
@@ -33,6 +45,20 @@ struct umig_node {
 static_assert(offsetof(struct umig_node, hlist) == 40);
 static_assert(offsetof(struct umig_node, kpfn) == 48);
 static_assert(sizeof(struct umig_node) == 64);
+
+struct umig_sharer {
+	u8 links[16];
+	const struct mm_struct *mm;
+	unsigned long address;
+	u8 unstable[8];
+	const struct umig_node *head;
+	struct hlist_node hlist;
+};
+static_assert(offsetof(struct umig_sharer, mm) == 16);
+static_assert(offsetof(struct umig_sharer, head) == 40);
+static_assert(sizeof(struct umig_sharer) == 64);
+
+#define UMIG_SHARER_STABLE	0x200UL
 
 /*
  * A KSM page's folio->mapping is the address of its stable node with both low

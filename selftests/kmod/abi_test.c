@@ -92,6 +92,12 @@ static struct umig_stat stat_arg(void)
 	return (struct umig_stat){ .size = sizeof(struct umig_stat) };
 }
 
+/* The common group's, so that nothing changes. */
+static struct umig_join join_arg(void)
+{
+	return (struct umig_join){ .size = sizeof(struct umig_join) };
+}
+
 /* All ioctls in one table, for what is common to all. */
 union any_arg {
 	uint32_t size;
@@ -105,6 +111,7 @@ union any_arg {
 	struct umig_fill fill;
 	struct umig_release release;
 	struct umig_stat stat;
+	struct umig_join join;
 	char bytes[2 * PAGE];
 };
 
@@ -112,21 +119,27 @@ struct ioctl_kind {
 	const char *name;
 	unsigned long nr;
 	uint32_t size;
+	uint32_t first_size;
 	bool needs_key;
 	bool answers;
 };
 
+#define FIRST_STAT offsetof(struct umig_stat, confirm_other_group)
+
+#define KIND(name, type, first, needs_key, answers)			\
+	{ #name, UMIG_IOC_##name, sizeof(struct type), first, needs_key, answers }
+#define UNCHANGED(name, type, needs_key, answers)			\
+	KIND(name, type, sizeof(struct type), needs_key, answers)
+
 static const struct ioctl_kind kinds[] = {
-	{ "INFO", UMIG_IOC_INFO, sizeof(struct umig_info), false, true },
-	{ "SET_KEY", UMIG_IOC_SET_KEY, sizeof(struct umig_set_key), false,
-	  false },
-	{ "RANGE", UMIG_IOC_RANGE, sizeof(struct umig_range), true, true },
-	{ "CONFIRM", UMIG_IOC_CONFIRM, sizeof(struct umig_confirm), true,
-	  true },
-	{ "FILL", UMIG_IOC_FILL, sizeof(struct umig_fill), true, true },
-	{ "RELEASE", UMIG_IOC_RELEASE, sizeof(struct umig_release), true,
-	  true },
-	{ "STAT", UMIG_IOC_STAT, sizeof(struct umig_stat), false, true },
+	UNCHANGED(INFO, umig_info, false, true),
+	UNCHANGED(SET_KEY, umig_set_key, false, false),
+	UNCHANGED(RANGE, umig_range, true, true),
+	UNCHANGED(CONFIRM, umig_confirm, true, true),
+	UNCHANGED(FILL, umig_fill, true, true),
+	UNCHANGED(RELEASE, umig_release, true, true),
+	KIND(STAT, umig_stat, FIRST_STAT, false, true),
+	UNCHANGED(JOIN, umig_join, false, false),
 };
 
 static void valid_arg(unsigned long nr, union any_arg *arg)
@@ -154,6 +167,9 @@ static void valid_arg(unsigned long nr, union any_arg *arg)
 	case UMIG_IOC_STAT:
 		arg->stat = stat_arg();
 		break;
+	case UMIG_IOC_JOIN:
+		arg->join = join_arg();
+		break;
 	}
 }
 
@@ -168,8 +184,8 @@ static void test_unknown(void)
 	int fd = dev_fresh("");
 	char arg[PAGE] = {};
 
-	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0x07), arg), ENOTTY,
-	       "number 7", "unknown");
+	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0x08), arg), ENOTTY,
+	       "number 8", "unknown");
 	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0xff), arg), ENOTTY,
 	       "number 255", "unknown");
 	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE + 1, 0), arg), ENOTTY,
@@ -191,9 +207,13 @@ static void test_sizes(void)
 		valid_arg(k->nr, &arg);
 		arg.size = 0;
 		expect(dev_ioctl(fd, k->nr, &arg), EINVAL, k->name, "size 0");
-		arg.size = k->size - 1;
+		arg.size = k->first_size - 1;
 		expect(dev_ioctl(fd, k->nr, &arg), EINVAL, k->name,
 		       "size too small");
+		valid_arg(k->nr, &arg);
+		arg.size = k->first_size;
+		expect(dev_ioctl(fd, k->nr, &arg), 0, k->name,
+		       "the first version's size");
 		arg.size = sizeof(arg);
 		expect(dev_ioctl(fd, k->nr, &arg), E2BIG, k->name,
 		       "size above a page");

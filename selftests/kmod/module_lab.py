@@ -5,7 +5,7 @@
     module_lab.py [PROGRAM...]      all, or just these: churn_test, ...
 
 The programs are built by "make kmod-tests"; UMIG_CHURN_SECONDS (30) says how
-long the two churn tests take.
+long the churn tests take.
 """
 
 import os
@@ -32,6 +32,7 @@ PROGRAMS = {
     "digest_test": [["digest_test"]],
     "index_test": [["index_test"]],
     "lease_test": [["lease_test"]],
+    "group_test": [["group_test", SECONDS]],
     "hooks_test": [["hooks_test"]],
     "numa_test": [["numa_test"]],
     "offline_test": [["offline_test"]],

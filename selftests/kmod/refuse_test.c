@@ -15,6 +15,7 @@
 #define PAGES 256
 #define SEED 40000
 #define BREAK_LAYOUT 8
+#define BREAK_SHARER 32
 
 static uint8_t classes[PAGES];
 static digest_t digests[PAGES];
@@ -105,10 +106,85 @@ static void test_layout_later(void)
 	close(fd);
 }
 
+static int join(int fd, char name)
+{
+	struct umig_join arg = { .size = sizeof(arg), .group = { name } };
+
+	return dev_ioctl(fd, UMIG_IOC_JOIN, &arg);
+}
+
+static bool no_groups(void *arg)
+{
+	return !(dev_info(*(int *)arg).features & UMIG_FEATURE_GROUPS);
+}
+
+/* Only groups depend on it: what has none goes on. */
+static void test_sharers(void)
+{
+	uint32_t lease, held, released;
+	struct region r, more;
+	int fd, grouped;
+	digest_t d[1];
+
+	ksm_reset();
+	fd = dev_fresh("");
+	merge(&r, SEED);
+	REQUIRE(dev_settle(fd), "not settled");
+	digest_of_seed(SEED, d[0]);
+	module_param("debug_break", BREAK_SHARER);
+	CHECK(dev_info(fd).features & UMIG_FEATURE_GROUPS, "no groups");
+	merge(&more, 2 * SEED);
+	CHECK(wait_until(no_groups, &fd, 10000), "not noticed");
+	CHECK(dev_info(fd).mode == UMIG_MODE_HOOKS, "the index suffers");
+	CHECK(!dev_confirm(fd, d, 1, &lease, &held) && held == 1, "not held");
+	CHECK(!dev_release_all(fd, &released) && released == 1, "RELEASE");
+
+	grouped = dev_open();
+	CHECK(join(grouped, 'a') == -EOPNOTSUPP, "a group can be joined");
+	CHECK(join(grouped, 0) == 0, "the common group can't be joined");
+	module_param("debug_break", 0);
+	CHECK(no_groups(&fd), "trusted again");
+	close(grouped);
+	region_unmap(&more);
+	region_unmap(&r);
+	close(fd);
+}
+
+/* A member there already: it is protected, at the price of all else. */
+static void test_sharers_late(void)
+{
+	uint32_t lease, held;
+	struct region r;
+	int fd, grouped;
+	digest_t d[1];
+
+	ksm_reset();
+	fd = dev_fresh("");
+	merge(&r, SEED);
+	REQUIRE(dev_settle(fd), "not settled");
+	digest_of_seed(SEED, d[0]);
+	grouped = dev_open();
+	REQUIRE(join(grouped, 'a') == 0, "JOIN");
+	CHECK(!dev_confirm(grouped, d, 1, &lease, &held) && held == 1,
+	      "not held");
+	module_param("debug_break", BREAK_SHARER);
+	CHECK(!dev_confirm(grouped, d, 1, &lease, &held) && held == 0,
+	      "confirmed to a group that can't be told from others");
+	CHECK(!dev_confirm(fd, d, 1, &lease, &held) && held == 0,
+	      "confirmed to the common group");
+	CHECK(no_groups(&fd), "not noticed");
+	module_param("debug_break", 0);
+	close(grouped);
+	region_unmap(&r);
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "another layout is refused at load", test_layout_at_load },
 	{ "a missing function is refused at load", test_symbol },
 	{ "another layout is noticed later", test_layout_later },
+	{ "another layout of sharers: no groups", test_sharers },
+	{ "another layout of sharers, with a member", test_sharers_late },
 };
 
 int main(void)

@@ -147,6 +147,8 @@ check "a control socket that isn't there" exits 1 "$tmp/none" \
 	status --control "$tmp/none"
 check "JSON all the same" exits 1 '"status": "failed"' \
 	migrate --control "$tmp/none" --to 127.0.0.1:1 --json
+check "a group's name that is none" exits 2 "a-z 0-9" run --memory 64M \
+	--kernel x --control x --group Web
 check "settle without an answer" exits 2 "--moved" settle --control x
 check "settle with both" exits 2 "--moved" settle --control x --moved --stayed
 check "settle neither by socket nor by name" exits 2 "--name" settle --moved

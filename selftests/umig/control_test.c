@@ -397,6 +397,19 @@ static void all_hear_of_events(void **state)
 	assert_alive();
 }
 
+static void the_status_names_vm_and_group(void **state)
+{
+	struct control_client *c = proc_client(&vm);
+	struct err err;
+	json_t *status = proc_ask(c, "query-status", NULL, &err);
+
+	(void)state;
+	assert_string_equal(report_text(status, "name"), "fake");
+	assert_string_equal(report_text(status, "group"), "fakes");
+	json_decref(status);
+	client_close(c);
+}
+
 static void every_listed_command_exists(void **state)
 {
 	struct control_client *c = proc_client(&vm);
@@ -517,6 +530,7 @@ int main(void)
 		cmocka_unit_test(who_does_not_read_is_dropped),
 		cmocka_unit_test(one_too_many_is_turned_away),
 		cmocka_unit_test(all_hear_of_events),
+		cmocka_unit_test(the_status_names_vm_and_group),
 		cmocka_unit_test(every_listed_command_exists),
 		cmocka_unit_test(the_socket_is_its_owners),
 		cmocka_unit_test(a_live_socket_is_refused),

@@ -17,7 +17,7 @@
 #include "lib/number.h"
 #include "lib/options.h"
 
-#define ARGS_MAX 16
+#define ARGS_MAX 24
 
 struct values {
 	bool flag;
@@ -228,7 +228,7 @@ static void a_machine_is_described(void **state)
 	int first;
 
 	(void)state;
-	assert_int_equal(parse(&machine_spec, "machine --memory 256M --cpus 2 --control s --disk a.img --disk b,c.img,readonly --serial file:log --dirty ring",
+	assert_int_equal(parse(&machine_spec, "machine --memory 256M --cpus 2 --control s --disk a.img --disk b,c.img,readonly --serial file:log --dirty ring --group web-1",
 			       &o, &first, &err), 0);
 	machine_options_config(&o, &c);
 	assert_string_equal(c.name, "vm");
@@ -241,6 +241,7 @@ static void a_machine_is_described(void **state)
 	assert_true(c.disks[1].readonly);
 	assert_string_equal(c.serial, "file:log");
 	assert_string_equal(c.dirty, "ring");
+	assert_string_equal(c.group, "web-1");
 	machine_options_free(&o);
 }
 
@@ -255,6 +256,8 @@ static void a_wrong_machine_is_refused(void **state)
 		"machine --memory 64M --control s --serial file:",
 		"machine --memory 64M --control s --serial tty",
 		"machine --memory 64M --control s --dirty maybe",
+		"machine --memory 64M --control s --group Web",
+		"machine --memory 64M --control s --group a,b",
 	};
 	struct machine_options o = MACHINE_OPTIONS_INIT;
 	struct err err;

@@ -538,6 +538,32 @@ static void foreign_machines_are_refused(void **state)
 	vm_destroy(vm);
 }
 
+static void a_group_is_part_of_the_machine(void **state)
+{
+	struct vm_config config = flat_config("grouped", "bitmap");
+	struct vm *vm = new_vm("source", "bitmap"), *to = NULL;
+	struct machine machine = { 0 }, grouped = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	config.group = "web";
+	assert_ok(vm_create(&to, &config, &err), &err);
+	assert_string_equal(vm_group(to), "web");
+	assert_null(vm_group(vm));
+	assert_ok(vm_ops_kvm.machine(vm, &machine), &err);
+	assert_null(machine_group(&machine));
+	assert_int_equal(vm_ops_kvm.machine_accept(to, &machine, &err),
+			 -EXDEV);
+	assert_non_null(strstr(err.text, "group"));
+	assert_ok(vm_ops_kvm.machine(to, &grouped), &err);
+	assert_string_equal(machine_group(&grouped), "web");
+	assert_ok(vm_ops_kvm.machine_accept(to, &grouped, &err), &err);
+	machine_free(&grouped);
+	machine_free(&machine);
+	vm_destroy(to);
+	vm_destroy(vm);
+}
+
 static void malformed_state_is_refused(void **state)
 {
 	struct vm *vm = running_vm("bitmap", &sparse), *to;
@@ -737,6 +763,7 @@ int main(void)
 		cmocka_unit_test(tracking_can_be_repeated),
 		cmocka_unit_test(ring_owns_up_to_losses),
 		cmocka_unit_test(foreign_machines_are_refused),
+		cmocka_unit_test(a_group_is_part_of_the_machine),
 		cmocka_unit_test(malformed_state_is_refused),
 		cmocka_unit_test(disks_run_on_one_vm_at_a_time),
 		cmocka_unit_test(other_disks_are_refused),

@@ -212,6 +212,28 @@ static void machines_differ_by_name(void **state)
 	assert_int_equal(machine_set(&a, "cpus", "3"), -EEXIST);
 }
 
+static void groups_differ(void **state)
+{
+	struct machine a = { 0 }, b = { 0 }, c = { 0 };
+	struct err err = { 0 };
+	struct buf buf = { 0 };
+	struct reader in;
+
+	(void)state;
+	assert_null(machine_group(&a));
+	machine_set(&b, MACHINE_GROUP, "web");
+	assert_int_equal(machine_compare(&b, &a, &err), -EXDEV);
+	assert_non_null(strstr(err.text, "\"group\": source has web, destination has (none)"));
+	assert_int_equal(machine_compare(&a, &b, NULL), -EXDEV);
+	machine_encode(&b, &buf);
+	reader_init(&in, buf.data, buf.len);
+	assert_int_equal(machine_decode(&c, &in), 0);
+	assert_string_equal(machine_group(&c), "web");
+	assert_int_equal(machine_compare(&b, &c, NULL), 0);
+	machine_free(&c);
+	buf_free(&buf);
+}
+
 /* Write @n pages with every third of another class, read them back. */
 static void pages_round_trip(void **state)
 {
@@ -411,6 +433,7 @@ int main(void)
 		cmocka_unit_test(impossible_prefaces_are_refused),
 		cmocka_unit_test(abilities_round_trip),
 		cmocka_unit_test(machines_differ_by_name),
+		cmocka_unit_test(groups_differ),
 		cmocka_unit_test(pages_round_trip),
 		cmocka_unit_test(full_payload_takes_a_batch_of_single_pages),
 		cmocka_unit_test(long_runs_are_split_at_a_batch),

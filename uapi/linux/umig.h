@@ -29,6 +29,12 @@
  * (&umig_info.lease_ttl_ms) or the file is closed.  &UMIG_IOC_FILL copies
  * leased pages into the caller's memory.
  *
+ * Processes can be kept apart: a process that has joined a trust group
+ * (&UMIG_IOC_JOIN) shows its merged pages only to files of the same group.
+ * Whoever never joins, process or file, is of the common group, whose id is all
+ * zero.  A page may be merged for processes of several groups; it is confirmed
+ * to the files of each of them, and to no others.
+ *
  * Every ioctl's argument begins with its size.  A caller compiled against an
  * older header passes a smaller size: fields that it does not know keep their
  * default.  A caller compiled against a newer header passes a larger size:
@@ -43,7 +49,7 @@
  * - E2BIG: size above what this kernel knows and the excess is not zero, or
  *   size above a page.
  * - EFAULT: a pointer of the argument isn't readable or writable.
- * - ENOKEY: no key is loaded (all but INFO, STAT and SET_KEY).
+ * - ENOKEY: no key is loaded (all but INFO, STAT, SET_KEY and JOIN).
  * - EPERM: the caller lacks CAP_SYS_ADMIN (SET_KEY only).
  * - ENOMEM: out of memory.
  * - EINTR: a fatal signal is pending.
@@ -57,6 +63,7 @@
 #define UMIG_DIGEST_SIZE	32
 #define UMIG_KEY_SIZE		32
 #define UMIG_KEY_ID_SIZE	16
+#define UMIG_GROUP_SIZE		16
 
 #define UMIG_IOC_TYPE		0xB9
 
@@ -82,6 +89,17 @@ enum umig_mode {
 };
 
 /**
+ * enum umig_feature - Bits of &umig_info.features.
+ * @UMIG_FEATURE_GROUPS: JOIN works, and CONFIRM and read(2) tell groups apart.
+ *	It goes away if the kernel's list of who shares a page turns out to be
+ *	laid out in a way that this module doesn't know: pages that would have
+ *	to be looked up in it are then confirmed to nobody.
+ */
+enum umig_feature {
+	UMIG_FEATURE_GROUPS	= 1,
+};
+
+/**
  * struct umig_info - What this module is and how full its index is (INFO).
  * @size: in: sizeof(struct umig_info).
  * @flags: in: must be 0.
@@ -92,7 +110,7 @@ enum umig_mode {
  * @max_batch: out: largest number of items of one RANGE, CONFIRM, FILL or
  *	RELEASE.
  * @lease_ttl_ms: out: a lease not used for this long may be taken back.
- * @features: out: reserved for optional abilities, 0 in this version.
+ * @features: out: &enum umig_feature.
  * @key_id: out: fingerprint of the key: the first 16 bytes of the digest,
  *	under that key, of the 11 bytes "umig key id".  All zero: no key.
  * @generation: out: changes with every new key and every flush of the index.
@@ -218,6 +236,10 @@ struct umig_range {
  * Leases belong to the open file.  A digest that is given twice gets two
  * leases.  At the limit of leases, the file's or that of all files together,
  * the answer is 0 for the rest.
+ *
+ * A page that is merged for no process of the file's group is answered like one
+ * that isn't held (see &struct umig_join).  So is one whose sharers can't be
+ * looked up without waiting.
  */
 struct umig_confirm {
 	__u32 size;
@@ -281,6 +303,46 @@ struct umig_release {
 #define UMIG_IOC_RELEASE	_IO(UMIG_IOC_TYPE, 0x05)
 
 /**
+ * struct umig_join - Join a trust group (JOIN).
+ * @size: in: sizeof(struct umig_join).
+ * @flags: in: must be 0.
+ * @group: in: the group's id; all zero is the common group.
+ *
+ * The open file and the calling process's memory belong to the group from now
+ * on: CONFIRM and read(2) on this file tell only of pages that a process of the
+ * group shares, and of this process's pages only files of the group are told.
+ * Join before memory becomes mergeable: leases that others have taken by then
+ * stay theirs.
+ *
+ * A file's membership ends with the file; leases don't change it.  A memory's
+ * membership ends with the process that it is of, or when the process executes
+ * another program, however many files of it have been closed before; it
+ * lasts on until KSM has forgotten the dead process's pages.  All of it ends
+ * when the module is unloaded, which an open file prevents: a process that
+ * relies on its group keeps the file open.  A child after fork(2) has memory of
+ * its own, of the common group until it joins.
+ *
+ * Joining the group that one belongs to already is a no-op.  Joining the common
+ * group by a process of none changes nothing but that the file can't join
+ * another one any more.
+ *
+ * A page's sharers are those that KSM has recorded: one that has changed or
+ * dropped the page counts until KSM passes by the next time, one that came to
+ * it by fork(2) doesn't count before.
+ *
+ * An id isn't a secret: who may open the device may join any group.
+ *
+ * - EBUSY: the file, or the calling process, is of another group.
+ * - EOPNOTSUPP: not without UMIG_FEATURE_GROUPS (the common group: always).
+ */
+struct umig_join {
+	__u32 size;
+	__u32 flags;
+	__u8 group[UMIG_GROUP_SIZE];
+};
+#define UMIG_IOC_JOIN		_IO(UMIG_IOC_TYPE, 0x07)
+
+/**
  * struct umig_stat - Counters since the module was loaded (STAT).
  * @size: in: sizeof(struct umig_stat).
  * @flags: in: must be 0.
@@ -308,6 +370,12 @@ struct umig_release {
  * @filled: pages copied out by FILL.
  * @fill_failed: items of FILL with an error.
  * @lease_converted: leases turned into private copies for memory offlining.
+ * @confirm_other_group: digests asked by CONFIRM whose pages are all merged for
+ *	other groups than the file's; 0 for a caller without CAP_SYS_ADMIN, who
+ *	could else ask what it isn't told.
+ * @confirm_busy: pages passed over by CONFIRM since they were locked when their
+ *	sharers had to be looked up; as @confirm_other_group.
+ * @group_members: processes that are members of a group, now.
  */
 struct umig_stat {
 	__u32 size;
@@ -335,6 +403,9 @@ struct umig_stat {
 	__u64 filled;
 	__u64 fill_failed;
 	__u64 lease_converted;
+	__u64 confirm_other_group;
+	__u64 confirm_busy;
+	__u64 group_members;
 };
 #define UMIG_IOC_STAT		_IO(UMIG_IOC_TYPE, 0x06)
 
@@ -347,7 +418,8 @@ struct umig_stat {
  * A read returns whole records, 0 at the end of the index; a buffer smaller
  * than one record is refused with EINVAL.  lseek(fd, 0, SEEK_SET) starts over;
  * other positions are opaque, seeking to them is refused with EINVAL.  A content
- * that stands in several pages has a record for each.  Entries that come or go
+ * that stands in several pages has a record for each.  Pages of other groups
+ * than the file's are left out.  Entries that come or go
  * meanwhile may be missed or seen twice.
  */
 struct umig_record {

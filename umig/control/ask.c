@@ -41,6 +41,8 @@ static void print_text(const json_t *status, const json_t *migration)
 	size_t i;
 
 	printf("name       %s\n", report_text(status, "name"));
+	if (*report_text(status, "group"))
+		printf("group      %s\n", report_text(status, "group"));
 	printf("process    %.0f\n", report_number(status, NULL, "pid"));
 	printf("state      %s%s%s\n", report_status(status),
 	       *why ? ": " : "", why);

@@ -60,12 +60,13 @@ static int query_status(struct vmproc *p, const json_t *args, json_t **ret,
 	(void)args;
 	(void)err;
 	vm_status(p->vm, &status);
-	*ret = json_pack("{s:s, s:b, s:o, s:o, s:o, s:i}",
+	*ret = json_pack("{s:s, s:b, s:o, s:o, s:o, s:s?, s:i}",
 			 "status", run_state(p, &status),
 			 "running", status.state == VM_STATE_RUNNING,
 			 "reasons", reasons_json(status.reasons),
 			 "why", protocol_text(status.why),
 			 "name", protocol_text(vm_name(p->vm)),
+			 "group", vm_group(p->vm),
 			 "pid", (int)getpid());
 	return *ret ? 0 : -ENOMEM;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem/group.h"
+
 static int parse_disk(void *field, const char *value, struct err *err)
 {
 	static const char suffix[] = ",readonly";
@@ -40,6 +42,16 @@ static int parse_serial(void *field, const char *value, struct err *err)
 	    (strncmp(value, "file:", 5) || !value[5]))
 		return err_set(err, -EINVAL,
 			       "give stdio, none or file:PATH");
+	*(const char **)field = value;
+	return 0;
+}
+
+static int parse_group(void *field, const char *value, struct err *err)
+{
+	if (!group_name_ok(value))
+		return err_set(err, -EINVAL,
+			       "give 1 to %d characters of a-z 0-9 . _ -",
+			       GROUP_NAME_MAX);
 	*(const char **)field = value;
 	return 0;
 }
@@ -92,6 +104,12 @@ const struct option_spec machine_option_table[] = {
 		.help = "where the VM's lock and the record of its handover are\n"
 			"kept; it must survive the host's reboot (default:\n"
 			"/var/lib/umig for root, ~/.local/state/umig for others)",
+	}, {
+		.name = "group", .arg = "NAME", .type = OPTION_CALL,
+		FIELD(group), .parse = parse_group,
+		.help = "the VM's trust group: what pages it has is told by the\n"
+			"kernel module only to VMs of the same group, here and\n"
+			"on other hosts (default: none: the common group)",
 	},
 	{ 0 }
 };
@@ -107,6 +125,7 @@ void machine_options_config(const struct machine_options *o,
 		.cpus = o->cpus,
 		.serial = o->serial,
 		.dirty = o->dirty,
+		.group = o->group,
 		.nr_disks = o->disks.nr,
 	};
 	for (i = 0; i < o->disks.nr; i++) {

@@ -35,6 +35,7 @@ struct machine_options {
 	const char *control;
 	const char *dirty;
 	const char *state_dir;
+	const char *group;
 };
 
 #define MACHINE_OPTIONS_INIT \

@@ -224,7 +224,8 @@ int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
 	if (ret)
 		return ret;
 	own.store = p->store;
-	if (use_module && page_source_module_open(&own.pages, &why)) {
+	if (use_module &&
+	    page_source_module_open(&own.pages, vm_group(p->vm), &why)) {
 		own.pages = NULL;
 		log_warn("%s: nothing that this host holds can be used, every page that isn't zero will be sent: %s",
 			 vm_name(p->vm), err_text(&why));

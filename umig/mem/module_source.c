@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mem/group.h"
 #include "mem/memslots.h"
 #include "mem/umigdev.h"
 
@@ -227,14 +228,32 @@ static void module_pages_close(struct page_source *ps)
 	free(mp);
 }
 
-int page_source_module_open(struct page_source **out, struct err *err)
+/* As open_keyed(), and joined. */
+static int open_joined(uint8_t *key_id, const char *group, struct err *err)
+{
+	uint8_t id[GROUP_ID_BYTES];
+	struct umig_info info;
+	int fd = open_keyed(key_id, &info, err);
+	int rc;
+
+	if (fd < 0 || !group)
+		return fd;
+	group_id(group, id);
+	rc = umigdev_join(fd, group, id, err);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+int page_source_module_open(struct page_source **out, const char *group,
+			    struct err *err)
 {
 	struct module_pages *mp = calloc(1, sizeof(*mp));
-	struct umig_info info;
 
 	if (!mp)
 		return err_set(err, -ENOMEM, "out of memory");
-	mp->fd = open_keyed(mp->ps.key_id, &info, err);
+	mp->fd = open_joined(mp->ps.key_id, group, err);
 	if (mp->fd < 0) {
 		int rc = mp->fd;
 

@@ -42,7 +42,14 @@ struct page_source {
 	void (*close)(struct page_source *ps);
 };
 
-/** page_source_module_open() - As digest_source_module_open(). */
-int page_source_module_open(struct page_source **out, struct err *err);
+/**
+ * page_source_module_open() - As digest_source_module_open().
+ * @group: the trust group whose pages may be used (mem/group.h); NULL: none.
+ *
+ * Return: also -EOPNOTSUPP: the module doesn't know groups; -EBUSY: this
+ * process is of another one.
+ */
+int page_source_module_open(struct page_source **out, const char *group,
+			    struct err *err);
 
 #endif

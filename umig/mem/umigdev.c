@@ -114,6 +114,32 @@ int umigdev_set_key(int fd, const uint8_t key[UMIG_KEY_SIZE], struct err *err)
 	}
 }
 
+int umigdev_join(int fd, const char *name, const uint8_t id[UMIG_GROUP_SIZE],
+		 struct err *err)
+{
+	struct umig_join arg = { .size = sizeof(arg) };
+	int ret;
+
+	memcpy(arg.group, id, sizeof(arg.group));
+	ret = dev_ioctl(fd, UMIG_IOC_JOIN, &arg);
+	switch (ret) {
+	case 0:
+		return 0;
+	case -ENOTTY:
+	case -EOPNOTSUPP:
+		return err_set(err, -EOPNOTSUPP,
+			       "group %s: the kernel module that is loaded can't keep groups apart (load the module of this release, or unload it, or go without a group)",
+			       name);
+	case -EBUSY:
+		return err_set(err, ret,
+			       "group %s: this process is of another group already",
+			       name);
+	default:
+		return err_set(err, ret, "group %s: it can't be joined: %s",
+			       name, strerror(-ret));
+	}
+}
+
 int umigdev_stat(int fd, struct umig_stat *out)
 {
 	*out = (struct umig_stat){ .size = sizeof(*out) };

@@ -35,6 +35,17 @@ bool umigdev_has_key(const struct umig_info *info);
 int umigdev_set_key(int fd, const uint8_t key[UMIG_KEY_SIZE],
 		    struct err *err);
 
+/**
+ * umigdev_join() - Make the file and this process members of a trust group.
+ * @name: for messages.
+ * @id: all zero: the common group.
+ *
+ * Return: 0, or, with the remedy in @err, -EOPNOTSUPP: the module doesn't know
+ * groups; -EBUSY: the file or the process is of another one; else -errno.
+ */
+int umigdev_join(int fd, const char *name, const uint8_t id[UMIG_GROUP_SIZE],
+		 struct err *err);
+
 /** umigdev_stat() - Counters since the module was loaded. */
 int umigdev_stat(int fd, struct umig_stat *out);
 

@@ -21,6 +21,8 @@ int vm_machine(struct vm *vm, struct machine *out)
 				  (unsigned long long)vm->memory_bytes);
 	if (!ret)
 		ret = machine_set(out, "cpus", "%u", vm->nr_vcpus);
+	if (!ret && vm->group)
+		ret = machine_set(out, MACHINE_GROUP, "%s", vm->group);
 	if (!ret)
 		ret = bus_describe(&vm->bus, out);
 	if (!ret)

@@ -57,7 +57,7 @@ struct vcpu {
  *
  * Constant after vm_create():
  * @name, @memory_bytes, @nr_vcpus, @slots, @kvm_fd, @vm_fd, @run_bytes, @bus,
- * @host, @event_fd; @kernel, @initrd, @cmdline as configured.
+ * @host, @event_fd; @kernel, @initrd, @cmdline, @group as configured.
  *
  * Changed only while nothing runs:
  * @cpuid: what vCPU 0 sees; others differ in their APIC id.
@@ -81,6 +81,7 @@ struct vm {
 	char *kernel;
 	char *initrd;
 	char *cmdline;
+	char *group;
 	uint64_t memory_bytes;
 	unsigned int nr_vcpus;
 	struct vcpu *vcpu;

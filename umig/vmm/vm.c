@@ -63,6 +63,8 @@ static int copy_config(struct vm *vm, const struct vm_config *c)
 	if (!ret)
 		ret = copy_string(&vm->cmdline, c->cmdline ? c->cmdline :
 				  VM_CMDLINE_DEFAULT);
+	if (!ret)
+		ret = copy_string(&vm->group, c->group);
 	return ret;
 }
 
@@ -245,6 +247,7 @@ void vm_destroy(struct vm *vm)
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	pthread_mutex_destroy(&vm->control);
+	free(vm->group);
 	free(vm->cmdline);
 	free(vm->initrd);
 	free(vm->kernel);
@@ -255,6 +258,11 @@ void vm_destroy(struct vm *vm)
 const char *vm_name(const struct vm *vm)
 {
 	return vm->name;
+}
+
+const char *vm_group(const struct vm *vm)
+{
+	return vm->group;
 }
 
 const struct memslots *vm_memory(const struct vm *vm)

@@ -55,6 +55,8 @@ struct vm_disk {
  * @serial: ttyS0: "stdio" (or NULL), "none", "file:PATH" (appended to).
  * @dirty: "auto" (or NULL: ring if the probe finds it sound, else bitmap),
  *	"ring", "bitmap".
+ * @group: trust group, see mem/group.h; NULL: none.  It is part of the machine;
+ *	to enter it is the process's business, before vm_create().
  * @dirty_ring_entries: for each vCPU, a power of two; 0: a default.
  */
 struct vm_config {
@@ -68,6 +70,7 @@ struct vm_config {
 	unsigned int nr_disks;
 	const char *serial;
 	const char *dirty;
+	const char *group;
 	unsigned int dirty_ring_entries;
 };
 
@@ -217,6 +220,9 @@ void vm_counters(struct vm *vm, struct vm_counters *out);
 
 /** vm_name() - The configured name. */
 const char *vm_name(const struct vm *vm);
+
+/** vm_group() - The configured trust group, or NULL. */
+const char *vm_group(const struct vm *vm);
 
 /** vm_memory() - RAM, as &vm_ops.memory. */
 const struct memslots *vm_memory(const struct vm *vm);

@@ -18,6 +18,9 @@
 #define MACHINE_VALUE_MAX 256
 #define MACHINE_BLOB_MAX 16384
 
+/* The property that names the VM's trust group; a VM of none hasn't got it. */
+#define MACHINE_GROUP "group"
+
 struct machine_prop {
 	char name[MACHINE_NAME_MAX];
 	char value[MACHINE_VALUE_MAX];
@@ -44,6 +47,16 @@ int machine_set(struct machine *m, const char *name, const char *fmt, ...)
 
 /** machine_get() - A property's value, or NULL. */
 const char *machine_get(const struct machine *m, const char *name);
+
+/**
+ * machine_group() - The trust group that the machine's VM is of, or NULL.
+ *
+ * Of a machine that came over the wire it may be any printable string.
+ */
+static inline const char *machine_group(const struct machine *m)
+{
+	return machine_get(m, MACHINE_GROUP);
+}
 
 /** machine_set_cpuid() - Take a copy of the CPUID table. */
 int machine_set_cpuid(struct machine *m, const void *table, size_t bytes);

@@ -95,6 +95,12 @@ const char *vm_name(const struct vm *vm)
 	return "fake";
 }
 
+const char *vm_group(const struct vm *vm)
+{
+	(void)vm;
+	return "fakes";
+}
+
 const struct memslots *vm_memory(const struct vm *vm)
 {
 	return &vm->guest.ms;
