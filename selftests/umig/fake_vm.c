@@ -73,8 +73,11 @@ static const struct memslots *fake_memory(void *arg)
 static int fake_machine(void *arg, struct machine *out)
 {
 	struct fake_vm *vm = arg;
+	int rc = machine_set(out, "model", "%s", vm->model);
 
-	return machine_set(out, "model", "%s", vm->model);
+	if (!rc && vm->group)
+		rc = machine_set(out, MACHINE_GROUP, "%s", vm->group);
+	return rc;
 }
 
 static int fake_accept(void *arg, const struct machine *source,

@@ -24,6 +24,7 @@ struct fake_vm {
 	bool running;
 	uint64_t state;		/* travels as the machine state */
 	char model[32];		/* machine property "model" */
+	const char *group;	/* its trust group, or NULL */
 	unsigned int starts;
 	unsigned int stops;
 	unsigned int harvests;

@@ -201,6 +201,47 @@ static void plain_is_not_taken_for_sealed(void **state)
 	assert_moves(h);
 }
 
+/* Each end looks into its own file. */
+static void a_vm_of_a_group_goes_only_to_peers_of_that_group(void **state)
+{
+	struct hosts *h = *state;
+	int i;
+
+	h->source.vm.group = h->target.vm.group = "red";
+	listen_here(h);
+	for (i = 0; i < 2; i++) {
+		know(h, !i, h->credentials[i].own.public, "groups=blue,red");
+		know(h, i, h->credentials[!i].own.public, "groups=blue");
+		assert_refused(h, "trust group \"red\"");
+		know(h, i, h->credentials[!i].own.public, "");
+		assert_refused(h, "has no groups=red");
+	}
+	know(h, 1, h->credentials[0].own.public, "groups=blue,red");
+	assert_moves(h);
+}
+
+static void a_vm_of_a_group_does_not_go_plain(void **state)
+{
+	struct hosts *h = *state;
+
+	h->source.vm.group = h->target.vm.group = "red";
+	h->source.params.credentials = h->target.params.credentials = NULL;
+	listen_here(h);
+	assert_refused(h, "--insecure");
+}
+
+static void a_destination_of_another_group_is_refused(void **state)
+{
+	struct hosts *h = *state;
+
+	know(h, 0, h->credentials[1].own.public, "groups=blue,red");
+	know(h, 1, h->credentials[0].own.public, "groups=blue,red");
+	h->source.vm.group = "red";
+	h->target.vm.group = "blue";
+	listen_here(h);
+	assert_refused(h, "group");
+}
+
 static void bandwidth_of_the_peers_file_is_kept(void **state)
 {
 	struct hosts *h = *state;
@@ -539,6 +580,9 @@ int main(void)
 		TEST(a_source_from_elsewhere_is_refused),
 		TEST(a_destination_with_another_key_is_refused),
 		TEST(plain_is_not_taken_for_sealed),
+		TEST(a_vm_of_a_group_goes_only_to_peers_of_that_group),
+		TEST(a_vm_of_a_group_does_not_go_plain),
+		TEST(a_destination_of_another_group_is_refused),
 		TEST(bandwidth_of_the_peers_file_is_kept),
 		TEST(a_thousand_callers_that_say_nothing_keep_nobody_out),
 		TEST(callers_do_not_disturb_a_running_migration),

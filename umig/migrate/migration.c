@@ -218,9 +218,11 @@ int migration_open_channel(struct migration *m, int fd,
 	return rc;
 }
 
-int migration_check_group(struct migration *m, const char *group)
+int migration_check_group(struct migration *m, const struct machine *machine)
 {
-	if (!*group || peer_in_group(&m->peer, group))
+	const char *group = machine_group(machine);
+
+	if (!group || peer_in_group(&m->peer, group))
 		return 0;
 	if (!m->live.sealed)
 		return err_set(&m->err, -EACCES,

@@ -82,10 +82,10 @@ int migration_open_channel(struct migration *m, int fd,
 			   struct session *session, uint64_t timeout_ns);
 
 /**
- * migration_check_group() - Whether a VM of trust group @group may go to, or
- * come from, the peer.
+ * migration_check_group() - Whether the VM of @machine, by its trust group, may
+ * go to, or come from, the peer: 0, or -EACCES in words.
  */
-int migration_check_group(struct migration *m, const char *group);
+int migration_check_group(struct migration *m, const struct machine *machine);
 
 /** migration_publish() - Let others see @m->live. */
 void migration_publish(struct migration *m);

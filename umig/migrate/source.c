@@ -74,7 +74,9 @@ static int send_hello(struct migration *m)
 	if (rc)
 		err_set(&m->err, rc, "cannot describe the machine: %s",
 			strerror(-rc));
-	else
+	if (!rc)
+		rc = migration_check_group(m, &machine);
+	if (!rc)
 		rc = migration_hello(m, &machine, flags,
 				     ds ? ds->key_id : NULL);
 	machine_free(&machine);

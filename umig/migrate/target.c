@@ -333,6 +333,8 @@ static int check_hello(struct migration *m, const struct frame_in *in)
 		rc = check_slots(&peer.slots, m->ms, &m->err);
 	if (!rc)
 		rc = check_memory(m);
+	if (!rc)
+		rc = migration_check_group(m, &peer.machine);
 	/* last: it adopts what the source's guest sees */
 	if (!rc)
 		rc = m->ops->machine_accept(m->vm, &peer.machine, &m->err);
