@@ -354,6 +354,52 @@ static void a_settled_record_comes_back(void **state)
 	handover_store_close(s);
 }
 
+/* It moved away; on its way back there is no room for another record. */
+static void a_record_that_was_not_written_leaves_the_one_before(void **state)
+{
+	struct handover_store *s = opened("web");
+	struct handover_record r = good;
+	char path[128];
+
+	(void)state;
+	r.phase = HANDOVER_PHASE_MOVED;
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	snprintf(path, sizeof(path), "%s/web.handover.new", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	r.phase = HANDOVER_PHASE_STARTING;
+	assert_int_equal(handover_store_write(s, &r, NULL), -EISDIR);
+	assert_int_equal(handover_store_undo(s, NULL), 0);
+	assert_int_equal(handover_store_read(s, &r, NULL), 0);
+	assert_int_equal(r.phase, HANDOVER_PHASE_MOVED);
+	rmdir(path);
+
+	r.phase = HANDOVER_PHASE_STARTING;
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	assert_int_equal(handover_store_undo(s, NULL), 0);
+	assert_int_equal(handover_store_read(s, &r, NULL), 0);
+	assert_int_equal(r.phase, HANDOVER_PHASE_MOVED);
+	handover_store_close(s);
+}
+
+/* A crash between the link and the rename leaves two names of one record. */
+static void a_settled_record_with_two_names_can_be_removed(void **state)
+{
+	struct handover_store *s = opened("web");
+	struct handover_record r = good;
+	char record[128], last[128];
+
+	(void)state;
+	r.phase = HANDOVER_PHASE_MOVED;
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	snprintf(record, sizeof(record), "%s/web.handover", dir);
+	snprintf(last, sizeof(last), "%s/web.handover.last", dir);
+	assert_int_equal(link(record, last), 0);
+	assert_int_equal(handover_store_remove(s, NULL), 0);
+	assert_int_equal(handover_store_read(s, &r, NULL), -ENOENT);
+	assert_int_equal(access(last, F_OK), -1);
+	handover_store_close(s);
+}
+
 #define RECORD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -371,6 +417,8 @@ int main(void)
 		RECORD_TEST(a_record_that_cannot_be_written_is_told),
 		RECORD_TEST(who_may_begin),
 		RECORD_TEST(a_settled_record_comes_back),
+		RECORD_TEST(a_record_that_was_not_written_leaves_the_one_before),
+		RECORD_TEST(a_settled_record_with_two_names_can_be_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

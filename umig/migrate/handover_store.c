@@ -274,11 +274,25 @@ int handover_store_check(struct handover_store *s, struct err *err)
 	return rc ? cannot(s, rc, err) : 0;
 }
 
+/*
+ * What a settled record took the place of is over.  It goes first: two names of
+ * one file, which a crash may leave, can't be renamed to each other.
+ */
+static int drop_last(struct handover_store *s)
+{
+	struct handover_record now;
+
+	if (handover_store_read(s, &now, NULL) ||
+	    !handover_record_settled(&now))
+		return 0;
+	return unlink_if_there(s, s->last);
+}
+
 int handover_store_remove(struct handover_store *s, struct err *err)
 {
-	int rc = 0;
+	int rc = drop_last(s);
 
-	if (renameat(s->dir_fd, s->last, s->dir_fd, s->record))
+	if (!rc && renameat(s->dir_fd, s->last, s->dir_fd, s->record))
 		rc = errno == ENOENT ? unlink_if_there(s, s->record) : -errno;
 	if (!rc)
 		rc = sync_dir(s);
@@ -327,6 +341,16 @@ int handover_store_read(struct handover_store *s, struct handover_record *r,
 			"the handover's record %s/%s makes no sense (%s): find out where the VM runs, then remove it",
 			s->dir, s->record, err_text(&why));
 	return rc;
+}
+
+int handover_store_undo(struct handover_store *s, struct err *err)
+{
+	struct handover_record now;
+	int rc = handover_store_read(s, &now, err);
+
+	if (rc == -ENOENT || (!rc && handover_record_settled(&now)))
+		return 0;
+	return rc ? rc : handover_store_remove(s, err);
 }
 
 /* Whether somebody holds the lock, without taking it. */

@@ -53,10 +53,18 @@ int handover_store_write(struct handover_store *s,
 			 const struct handover_record *r, struct err *err);
 
 /**
- * handover_store_remove() - Remove the record, or go back to the settled one
- * before it.  0 if there is none, too.
+ * handover_store_remove() - Remove the record; of one that isn't settled go
+ * back to the settled one before it.  0 if there is none, too.
  */
 int handover_store_remove(struct handover_store *s, struct err *err);
+
+/**
+ * handover_store_undo() - A handover came to nothing: remove its record.
+ *
+ * If it was never written, what is there is the settled record of the handover
+ * before, which still holds.
+ */
+int handover_store_undo(struct handover_store *s, struct err *err);
 
 /**
  * handover_store_read() - The record.
