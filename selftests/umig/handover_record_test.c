@@ -229,6 +229,42 @@ static void a_name_belongs_to_one_process(void **state)
 	handover_store_close(opened("web"));
 }
 
+/* Also for root, whom modes don't stop: the lock's name is a link's. */
+static void a_lock_that_cannot_be_looked_at_is_not_free(void **state)
+{
+	struct handover_record r;
+	struct err err = { 0 };
+	bool alive;
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/web.lock", dir);
+	assert_int_equal(symlink("nowhere", path), 0);
+	assert_int_equal(handover_store_peek(dir, "web", &r, &alive, &err),
+			 -ELOOP);
+	assert_says(&err, "web.lock");
+}
+
+/* "No process, no record" takes a guest back: only where one could have been. */
+static void who_looks_in_the_wrong_place_is_told(void **state)
+{
+	struct handover_record r;
+	struct err err = { 0 };
+	bool alive;
+	char none[128];
+
+	(void)state;
+	handover_store_close(opened("web"));
+	assert_int_equal(handover_store_peek(dir, "wbe", &r, &alive, &err),
+			 -ENXIO);
+	assert_says(&err, "\"wbe\"");
+	snprintf(none, sizeof(none), "%s/none", dir);
+	err = (struct err){ 0 };
+	assert_int_equal(handover_store_peek(none, "web", &r, &alive, &err),
+			 -ENXIO);
+	assert_says(&err, none);
+}
+
 static void names_that_are_none_are_refused(void **state)
 {
 	char large[HANDOVER_NAME_MAX + 2];
@@ -411,6 +447,8 @@ int main(void)
 		RECORD_TEST(what_is_written_is_read),
 		RECORD_TEST(garbage_on_disk_is_not_passed_over),
 		RECORD_TEST(a_name_belongs_to_one_process),
+		RECORD_TEST(a_lock_that_cannot_be_looked_at_is_not_free),
+		RECORD_TEST(who_looks_in_the_wrong_place_is_told),
 		RECORD_TEST(names_that_are_none_are_refused),
 		RECORD_TEST(a_directory_that_is_none_is_told),
 		RECORD_TEST(a_directory_is_made),

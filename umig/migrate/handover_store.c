@@ -353,16 +353,49 @@ int handover_store_undo(struct handover_store *s, struct err *err)
 	return rc ? rc : handover_store_remove(s, err);
 }
 
-/* Whether somebody holds the lock, without taking it. */
-static bool is_locked(struct handover_store *s)
+/*
+ * Who looks, and reads that there is no process and no record, takes the guest
+ * back: so that must not be what he reads if he looked in the wrong place.  A
+ * lock is never removed: where there is none nobody has ever had the name.
+ */
+static int unknown(struct handover_store *s, struct err *err)
+{
+	return err_set(err, -ENXIO,
+		       "state directory %s has never had a VM named \"%s\": look as the user who runs it, with its --name and --state-dir",
+		       s->dir, s->name);
+}
+
+/* Whether somebody holds the lock, without taking it; -ENOENT: there is none. */
+static int see_lock(struct handover_store *s, bool *locked, struct err *err)
 {
 	struct flock whole = { .l_type = F_WRLCK };
 
+	*locked = false;
 	s->lock_fd = openat(s->dir_fd, s->lock,
-			    O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	return s->lock_fd >= 0 &&
-	       !fcntl(s->lock_fd, F_OFD_GETLK, &whole) &&
-	       whole.l_type != F_UNLCK;
+			    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->lock_fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (s->lock_fd < 0 || fcntl(s->lock_fd, F_OFD_GETLK, &whole))
+		return err_set(err, -errno,
+			       "%s/%s: can't see whether a process has that VM: %s: ask as the user who runs it",
+			       s->dir, s->lock, strerror(errno));
+	*locked = whole.l_type != F_UNLCK;
+	return 0;
+}
+
+/* In this order: who is gone writes no record any more. */
+static int peek(struct handover_store *s, struct handover_record *r,
+		bool *alive, struct err *err)
+{
+	int seen, rc = open_dir(s, err);
+
+	if (rc)
+		return rc == -ENOENT ? -ENXIO : rc;
+	seen = see_lock(s, alive, err);
+	if (seen && seen != -ENOENT)
+		return seen;
+	rc = handover_store_read(s, r, err);
+	return rc == -ENOENT && seen ? unknown(s, err) : rc;
 }
 
 int handover_store_peek(const char *dir, const char *name,
@@ -376,11 +409,7 @@ int handover_store_peek(const char *dir, const char *name,
 		free(s);
 		return err_set(err, rc, "out of memory");
 	}
-	rc = open_dir(s, err);
-	if (!rc) {
-		*alive = is_locked(s);
-		rc = handover_store_read(s, r, err);
-	}
+	rc = peek(s, r, alive, err);
 	handover_store_close(s);
 	return rc;
 }

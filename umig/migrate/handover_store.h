@@ -78,6 +78,10 @@ int handover_store_read(struct handover_store *s, struct handover_record *r,
 /**
  * handover_store_peek() - The same without the lock, for umig status.
  * @alive: set to whether a process has the VM's name locked.
+ *
+ * Return: as handover_store_read(); -ENXIO: no process has ever had that name
+ * there, so that nothing follows from there being no record; or -errno if it
+ * can't be seen whether one has.
  */
 int handover_store_peek(const char *dir, const char *name,
 			struct handover_record *r, bool *alive,
