@@ -166,6 +166,9 @@ record()
 	  "peer": "10.0.0.2:7000", "time": 1770000000 }
 	END
 }
+check "a VM that never was here" exits 1 "has never had a VM" \
+	status --name web $state
+: >"$tmp/state/web.lock"
 check "a VM without a record" exits 0 "none is recorded" status --name web \
 	$state
 record source handover

@@ -229,6 +229,42 @@ static void a_name_belongs_to_one_process(void **state)
 	handover_store_close(opened("web"));
 }
 
+/* Also for root, whom modes don't stop: the lock's name is a link's. */
+static void a_lock_that_cannot_be_looked_at_is_not_free(void **state)
+{
+	struct handover_record r;
+	struct err err = { 0 };
+	bool alive;
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/web.lock", dir);
+	assert_int_equal(symlink("nowhere", path), 0);
+	assert_int_equal(handover_store_peek(dir, "web", &r, &alive, &err),
+			 -ELOOP);
+	assert_says(&err, "web.lock");
+}
+
+/* "No process, no record" takes a guest back: only where one could have been. */
+static void who_looks_in_the_wrong_place_is_told(void **state)
+{
+	struct handover_record r;
+	struct err err = { 0 };
+	bool alive;
+	char none[128];
+
+	(void)state;
+	handover_store_close(opened("web"));
+	assert_int_equal(handover_store_peek(dir, "wbe", &r, &alive, &err),
+			 -ENXIO);
+	assert_says(&err, "\"wbe\"");
+	snprintf(none, sizeof(none), "%s/none", dir);
+	err = (struct err){ 0 };
+	assert_int_equal(handover_store_peek(none, "web", &r, &alive, &err),
+			 -ENXIO);
+	assert_says(&err, none);
+}
+
 static void names_that_are_none_are_refused(void **state)
 {
 	char large[HANDOVER_NAME_MAX + 2];
@@ -354,6 +390,52 @@ static void a_settled_record_comes_back(void **state)
 	handover_store_close(s);
 }
 
+/* It moved away; on its way back there is no room for another record. */
+static void a_record_that_was_not_written_leaves_the_one_before(void **state)
+{
+	struct handover_store *s = opened("web");
+	struct handover_record r = good;
+	char path[128];
+
+	(void)state;
+	r.phase = HANDOVER_PHASE_MOVED;
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	snprintf(path, sizeof(path), "%s/web.handover.new", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	r.phase = HANDOVER_PHASE_STARTING;
+	assert_int_equal(handover_store_write(s, &r, NULL), -EISDIR);
+	assert_int_equal(handover_store_undo(s, NULL), 0);
+	assert_int_equal(handover_store_read(s, &r, NULL), 0);
+	assert_int_equal(r.phase, HANDOVER_PHASE_MOVED);
+	rmdir(path);
+
+	r.phase = HANDOVER_PHASE_STARTING;
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	assert_int_equal(handover_store_undo(s, NULL), 0);
+	assert_int_equal(handover_store_read(s, &r, NULL), 0);
+	assert_int_equal(r.phase, HANDOVER_PHASE_MOVED);
+	handover_store_close(s);
+}
+
+/* A crash between the link and the rename leaves two names of one record. */
+static void a_settled_record_with_two_names_can_be_removed(void **state)
+{
+	struct handover_store *s = opened("web");
+	struct handover_record r = good;
+	char record[128], last[128];
+
+	(void)state;
+	r.phase = HANDOVER_PHASE_MOVED;
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	snprintf(record, sizeof(record), "%s/web.handover", dir);
+	snprintf(last, sizeof(last), "%s/web.handover.last", dir);
+	assert_int_equal(link(record, last), 0);
+	assert_int_equal(handover_store_remove(s, NULL), 0);
+	assert_int_equal(handover_store_read(s, &r, NULL), -ENOENT);
+	assert_int_equal(access(last, F_OK), -1);
+	handover_store_close(s);
+}
+
 #define RECORD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -365,12 +447,16 @@ int main(void)
 		RECORD_TEST(what_is_written_is_read),
 		RECORD_TEST(garbage_on_disk_is_not_passed_over),
 		RECORD_TEST(a_name_belongs_to_one_process),
+		RECORD_TEST(a_lock_that_cannot_be_looked_at_is_not_free),
+		RECORD_TEST(who_looks_in_the_wrong_place_is_told),
 		RECORD_TEST(names_that_are_none_are_refused),
 		RECORD_TEST(a_directory_that_is_none_is_told),
 		RECORD_TEST(a_directory_is_made),
 		RECORD_TEST(a_record_that_cannot_be_written_is_told),
 		RECORD_TEST(who_may_begin),
 		RECORD_TEST(a_settled_record_comes_back),
+		RECORD_TEST(a_record_that_was_not_written_leaves_the_one_before),
+		RECORD_TEST(a_settled_record_with_two_names_can_be_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

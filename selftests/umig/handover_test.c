@@ -569,6 +569,28 @@ static void without_a_record_it_does_not_start(void **state)
 	mend_store(&f->end);
 }
 
+/* It had moved away, and fails to come back: it still is the other host's. */
+static void without_a_record_the_one_before_still_holds(void **state)
+{
+	struct handover_record moved = { .name = "vm", .peer = "there",
+					 .phase = HANDOVER_PHASE_MOVED };
+	struct fixture *f = *state;
+
+	assert_int_equal(handover_store_write(f->end.params.store, &moved,
+					      NULL), 0);
+	meet_target(f);
+	send_zeroes(f);
+	send_state(f);
+	raw_peer_send(&f->peer, WIRE_PREPARE, id, sizeof(id));
+	assert_true(raw_peer_skip_to(&f->peer, WIRE_READY));
+	spoil_store(&f->end);
+	raw_peer_send(&f->peer, WIRE_GO, NULL, 0);
+	assert_true(raw_peer_skip_to(&f->peer, WIRE_NOT_STARTED));
+	assert_ended(f, MIGRATE_FAILED, false);
+	assert_phase(&f->end, HANDOVER_PHASE_MOVED);
+	mend_store(&f->end);
+}
+
 static void who_cannot_start_leaves_no_record(void **state)
 {
 	struct fixture *f = *state;
@@ -704,6 +726,7 @@ int main(void)
 		TARGET_TEST(record_is_there_before_the_guest_runs),
 		TARGET_TEST(who_starts_slowly_is_heard_all_the_same),
 		TARGET_TEST(without_a_record_it_does_not_start),
+		TARGET_TEST(without_a_record_the_one_before_still_holds),
 		TARGET_TEST(who_cannot_start_leaves_no_record),
 		TARGET_TEST(go_from_a_source_that_vanishes_counts),
 		TARGET_TEST(quit_overtakes_go),

@@ -180,7 +180,7 @@ static void abilities_round_trip(void **state)
 {
 	struct abilities got, a = {
 		.version = WIRE_VERSION, .version_min = WIRE_VERSION_MIN,
-		.features = 5, .ciphers = 6, .cipher = 2,
+		.ciphers = 6, .cipher = 2,
 	};
 	uint8_t bytes[WIRE_ABILITIES_BYTES];
 
@@ -191,6 +191,24 @@ static void abilities_round_trip(void **state)
 	assert_memory_equal(&got, &a, offsetof(struct abilities, cipher) + 1);
 	bytes[WIRE_ABILITIES_BYTES - 1] = 1;
 	assert_int_equal(abilities_decode(&got, bytes), -EPROTO);
+}
+
+/* Of this version there are none; a later one may offer some. */
+static void unknown_features_are_refused(void **state)
+{
+	struct abilities got, a = {
+		.version = WIRE_VERSION, .version_min = WIRE_VERSION_MIN,
+		.features = 1, .ciphers = 6,
+	};
+	uint8_t bytes[WIRE_ABILITIES_BYTES];
+
+	(void)state;
+	abilities_encode(bytes, &a);
+	assert_int_equal(abilities_decode(&got, bytes), -EPROTO);
+	a.version++;
+	abilities_encode(bytes, &a);
+	assert_int_equal(abilities_decode(&got, bytes), 0);
+	assert_int_equal(got.features, 1);
 }
 
 static void machines_differ_by_name(void **state)
@@ -432,6 +450,7 @@ int main(void)
 		cmocka_unit_test(preface_round_trip),
 		cmocka_unit_test(impossible_prefaces_are_refused),
 		cmocka_unit_test(abilities_round_trip),
+		cmocka_unit_test(unknown_features_are_refused),
 		cmocka_unit_test(machines_differ_by_name),
 		cmocka_unit_test(groups_differ),
 		cmocka_unit_test(pages_round_trip),

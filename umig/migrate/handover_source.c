@@ -177,7 +177,7 @@ static void change_record(struct handover *h, bool moved)
 	if (moved)
 		rc = handover_store_write(s, &h->record, &err);
 	else
-		rc = handover_store_remove(s, &err);
+		rc = handover_store_undo(s, &err);
 	if (!rc)
 		return;
 	log_warn("%s: %s; settle it when this process has ended",

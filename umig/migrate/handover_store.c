@@ -274,11 +274,25 @@ int handover_store_check(struct handover_store *s, struct err *err)
 	return rc ? cannot(s, rc, err) : 0;
 }
 
+/*
+ * What a settled record took the place of is over.  It goes first: two names of
+ * one file, which a crash may leave, can't be renamed to each other.
+ */
+static int drop_last(struct handover_store *s)
+{
+	struct handover_record now;
+
+	if (handover_store_read(s, &now, NULL) ||
+	    !handover_record_settled(&now))
+		return 0;
+	return unlink_if_there(s, s->last);
+}
+
 int handover_store_remove(struct handover_store *s, struct err *err)
 {
-	int rc = 0;
+	int rc = drop_last(s);
 
-	if (renameat(s->dir_fd, s->last, s->dir_fd, s->record))
+	if (!rc && renameat(s->dir_fd, s->last, s->dir_fd, s->record))
 		rc = errno == ENOENT ? unlink_if_there(s, s->record) : -errno;
 	if (!rc)
 		rc = sync_dir(s);
@@ -329,16 +343,59 @@ int handover_store_read(struct handover_store *s, struct handover_record *r,
 	return rc;
 }
 
-/* Whether somebody holds the lock, without taking it. */
-static bool is_locked(struct handover_store *s)
+int handover_store_undo(struct handover_store *s, struct err *err)
+{
+	struct handover_record now;
+	int rc = handover_store_read(s, &now, err);
+
+	if (rc == -ENOENT || (!rc && handover_record_settled(&now)))
+		return 0;
+	return rc ? rc : handover_store_remove(s, err);
+}
+
+/*
+ * Who looks, and reads that there is no process and no record, takes the guest
+ * back: so that must not be what he reads if he looked in the wrong place.  A
+ * lock is never removed: where there is none nobody has ever had the name.
+ */
+static int unknown(struct handover_store *s, struct err *err)
+{
+	return err_set(err, -ENXIO,
+		       "state directory %s has never had a VM named \"%s\": look as the user who runs it, with its --name and --state-dir",
+		       s->dir, s->name);
+}
+
+/* Whether somebody holds the lock, without taking it; -ENOENT: there is none. */
+static int see_lock(struct handover_store *s, bool *locked, struct err *err)
 {
 	struct flock whole = { .l_type = F_WRLCK };
 
+	*locked = false;
 	s->lock_fd = openat(s->dir_fd, s->lock,
-			    O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	return s->lock_fd >= 0 &&
-	       !fcntl(s->lock_fd, F_OFD_GETLK, &whole) &&
-	       whole.l_type != F_UNLCK;
+			    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->lock_fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (s->lock_fd < 0 || fcntl(s->lock_fd, F_OFD_GETLK, &whole))
+		return err_set(err, -errno,
+			       "%s/%s: can't see whether a process has that VM: %s: ask as the user who runs it",
+			       s->dir, s->lock, strerror(errno));
+	*locked = whole.l_type != F_UNLCK;
+	return 0;
+}
+
+/* In this order: who is gone writes no record any more. */
+static int peek(struct handover_store *s, struct handover_record *r,
+		bool *alive, struct err *err)
+{
+	int seen, rc = open_dir(s, err);
+
+	if (rc)
+		return rc == -ENOENT ? -ENXIO : rc;
+	seen = see_lock(s, alive, err);
+	if (seen && seen != -ENOENT)
+		return seen;
+	rc = handover_store_read(s, r, err);
+	return rc == -ENOENT && seen ? unknown(s, err) : rc;
 }
 
 int handover_store_peek(const char *dir, const char *name,
@@ -352,11 +409,7 @@ int handover_store_peek(const char *dir, const char *name,
 		free(s);
 		return err_set(err, rc, "out of memory");
 	}
-	rc = open_dir(s, err);
-	if (!rc) {
-		*alive = is_locked(s);
-		rc = handover_store_read(s, r, err);
-	}
+	rc = peek(s, r, alive, err);
 	handover_store_close(s);
 	return rc;
 }

@@ -53,10 +53,18 @@ int handover_store_write(struct handover_store *s,
 			 const struct handover_record *r, struct err *err);
 
 /**
- * handover_store_remove() - Remove the record, or go back to the settled one
- * before it.  0 if there is none, too.
+ * handover_store_remove() - Remove the record; of one that isn't settled go
+ * back to the settled one before it.  0 if there is none, too.
  */
 int handover_store_remove(struct handover_store *s, struct err *err);
+
+/**
+ * handover_store_undo() - A handover came to nothing: remove its record.
+ *
+ * If it was never written, what is there is the settled record of the handover
+ * before, which still holds.
+ */
+int handover_store_undo(struct handover_store *s, struct err *err);
 
 /**
  * handover_store_read() - The record.
@@ -70,6 +78,10 @@ int handover_store_read(struct handover_store *s, struct handover_record *r,
 /**
  * handover_store_peek() - The same without the lock, for umig status.
  * @alive: set to whether a process has the VM's name locked.
+ *
+ * Return: as handover_store_read(); -ENXIO: no process has ever had that name
+ * there, so that nothing follows from there being no record; or -errno if it
+ * can't be seen whether one has.
  */
 int handover_store_peek(const char *dir, const char *name,
 			struct handover_record *r, bool *alive,

@@ -43,7 +43,7 @@ static void change_record(struct handover_target *h, bool started)
 	if (started)
 		rc = handover_store_write(s, &h->record, &err);
 	else
-		rc = handover_store_remove(s, &err);
+		rc = handover_store_undo(s, &err);
 	if (rc)
 		log_warn("%s: %s; settle it when this process has ended",
 			 handover_store_name(s), err_text(&err));

@@ -167,11 +167,12 @@ static int took_message_2(struct handshake *h)
 		return failed(h, -EBADMSG,
 			      "the destination did not prove that it has the key that the peers file here gives for it, or something changed its answer on the way");
 	if (abilities_decode(&theirs, payload) || theirs.cipher > 7 ||
+	    theirs.features ||
 	    theirs.version != h->answer.version ||
 	    theirs.version_min != h->answer.version_min ||
 	    !(record_ciphers() & RECORD_CIPHER_BIT(theirs.cipher)))
 		return failed(h, -EPROTO,
-			      "the destination chose a version or cipher that was not offered, or not the one that its preface said");
+			      "the destination chose a version, cipher or feature that was not offered, or not the version that its preface said");
 	h->session.version = common_version(theirs.version);
 	if (set_keys(h, theirs.cipher) || confirm(h))
 		return failed(h, -EPROTO, "no keys for that cipher");
@@ -283,9 +284,11 @@ static int took_message_1(struct handshake *h)
 		      &why);
 	if (rc)
 		return refuse(h, rc, refused, err_text(&why));
-	rc = abilities_decode(&theirs, payload);
+	if (abilities_decode(&theirs, payload) || theirs.cipher)
+		return refuse(h, -EPROTO, refused,
+			      "its handshake asks for what this version doesn't have: install the same release on both hosts");
 	cipher = record_cipher_choose(ours.ciphers, theirs.ciphers);
-	if (rc || cipher < 0)
+	if (cipher < 0)
 		return refuse(h, -EPROTONOSUPPORT, "no cipher in common",
 			      "it speaks no cipher that this host can");
 	ours.cipher = cipher;

@@ -101,7 +101,8 @@ int abilities_decode(struct abilities *a, const void *from)
 	a->features = le32toh(w.features);
 	a->ciphers = w.ciphers;
 	a->cipher = w.cipher;
-	if (w.reserved)
+	/* what a later version may offer is passed over, and not answered */
+	if (w.reserved || (a->features && a->version <= WIRE_VERSION))
 		return -EPROTO;
 	return check_versions(a->version, a->version_min);
 }
