@@ -188,6 +188,10 @@ check "run refuses what has moved" exits 1 "2026-02-02 02:40:00 UTC" \
 	run --name web --kernel x $here
 check "settled as ended there" exits 0 "none is recorded" \
 	settle --name web --stayed $state
+check "nothing to settle where it never was" exits 1 "has never had a VM" \
+	settle --name nobody --moved $state
+check "nor is it taken for one that was" exits 1 "has never had a VM" \
+	status --name nobody $state
 check "nothing to settle" exits 1 "nothing to settle" \
 	settle --name web --moved $state
 record destination starting

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -355,6 +356,50 @@ static void refusal_of_a_page_that_is_not_ours_is_refused(void **state)
 	raw_peer_send(&f->peer, WIRE_REFUSED, msg,
 		      msg_refused_encode(msg, 1, &gfn, 1));
 	assert_stayed(f, "0x40");
+}
+
+/* Nothing but KEEPALIVE: an offer is not waited for without end. */
+static void offers_without_an_answer_end_it(void **state)
+{
+	struct fixture *f = *state;
+	struct migrate_report r;
+
+	fake_digests_init(&f->digests, &f->end.vm);
+	bitmap_set_run(f->digests.merged, 0, 1);
+	f->end.params.digests = &f->digests.ds;
+	answer_hello(f);
+	assert_true(raw_peer_skip_to(&f->peer, WIRE_OFFER));
+	do {
+		raw_peer_send(&f->peer, WIRE_KEEPALIVE, NULL, 0);
+		usleep(50000);
+		migration_query(f->end.m, &r);
+	} while (!migrate_state_final(r.state) && r.total_ns < 20000000000ULL);
+	assert_stayed(f, "in time");
+}
+
+/* As fast as it goes, until the source hangs up. */
+static void refuse_without_end(struct fixture *f)
+{
+	const uint64_t gfn = 0;
+	uint8_t many[4096 * 32], *at;
+
+	do {
+		for (at = many; at < many + sizeof(many); at += 32) {
+			wire_frame_encode(at, WIRE_REFUSED, 16,
+					  f->peer.tx_sequence++);
+			msg_refused_encode(at + sizeof(struct wire_frame), 1,
+					   &gfn, 1);
+		}
+	} while (send(f->peer.fd, many, sizeof(many), MSG_NOSIGNAL) > 0);
+}
+
+static void refusals_without_end_end_it(void **state)
+{
+	struct fixture *f = *state;
+
+	answer_hello(f);
+	refuse_without_end(f);
+	assert_stayed(f, "in time");
 }
 
 static sem_t page_0_written;
@@ -755,6 +800,8 @@ int main(void)
 		SOURCE_TEST(ready_before_it_was_asked_for_is_refused),
 		SOURCE_TEST(answer_to_nothing_is_refused),
 		SOURCE_TEST(refusal_of_a_page_that_is_not_ours_is_refused),
+		SOURCE_TEST(offers_without_an_answer_end_it),
+		SOURCE_TEST(refusals_without_end_end_it),
 		SOURCE_TEST(late_answer_does_not_name_a_page_written_since),
 		TARGET_TEST(full_script_starts_the_guest),
 		TARGET_TEST(target_goes_on_waiting_after_garbage),

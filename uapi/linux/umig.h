@@ -412,7 +412,7 @@ struct umig_stat {
 /**
  * struct umig_record - What read(2) returns: the index, entry by entry.
  * @digest: a merged page's digest.
- * @sharers: how many mappings share that page.
+ * @sharers: how many mappings share that page, of whatever group.
  * @reserved: 0.
  *
  * A read returns whole records, 0 at the end of the index; a buffer smaller

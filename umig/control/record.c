@@ -65,9 +65,16 @@ enum exit_code record_settle(const char *dir, const char *name, bool moved,
 			     bool json)
 {
 	struct handover_store *s = NULL;
+	struct handover_record r;
 	struct err err = { 0 };
-	int rc = handover_store_open(&s, dir, name, &err);
+	bool alive;
+	/* a lock that is made here would say that the VM had been here */
+	int rc = handover_store_peek(dir, name, &r, &alive, &err);
 
+	if (rc != -ENXIO) {
+		err = (struct err){ 0 };
+		rc = handover_store_open(&s, dir, name, &err);
+	}
 	if (rc == -EBUSY) {
 		err = (struct err){ 0 };
 		err_set(&err, rc,

@@ -96,19 +96,38 @@ static int fill(struct handover_store *s, const char *dir, const char *name,
 	return 0;
 }
 
+/* A directory that is there after a crash, too, if it wasn't there before. */
+static int make_one(const char *path, mode_t mode)
+{
+	char up[PATH_MAX + 4];
+	int fd, rc;
+
+	if (mkdir(path, mode))
+		return errno == EEXIST ? 0 : -errno;
+	snprintf(up, sizeof(up), "%s/..", path);
+	fd = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = fsync(fd) ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
 /* As mkdir -p. */
 static int make_dir(const char *dir)
 {
 	char path[PATH_MAX], *slash;
+	int rc;
 
 	snprintf(path, sizeof(path), "%s", dir);
 	for (slash = path + 1; (slash = strchr(slash, '/')); slash++) {
 		*slash = '\0';
-		if (mkdir(path, 0755) && errno != EEXIST)
-			return -errno;
+		rc = make_one(path, 0755);
+		if (rc)
+			return rc;
 		*slash = '/';
 	}
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
+	return make_one(path, 0700);
 }
 
 static int open_dir(struct handover_store *s, struct err *err)
@@ -145,7 +164,7 @@ int handover_store_open(struct handover_store **out, const char *dir,
 			const char *name, struct err *err)
 {
 	struct handover_store *s = calloc(1, sizeof(*s));
-	int rc;
+	int rc, made;
 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -154,9 +173,13 @@ int handover_store_open(struct handover_store **out, const char *dir,
 		free(s);
 		return rc;
 	}
-	/* if it fails, opening says why */
-	make_dir(s->dir);
+	made = make_dir(s->dir);
+	/* if there is none, this says why */
 	rc = open_dir(s, err);
+	if (!rc && made)
+		rc = err_set(err, made,
+			     "state directory %s: it was made, but may be gone after a crash: %s: make it yourself, or give another with --state-dir",
+			     s->dir, strerror(-made));
 	if (!rc)
 		rc = take_lock(s, err);
 	if (rc)

@@ -85,6 +85,9 @@ static int send_round(struct sender *s, bool live)
 		if (live && harvest(s))
 			return s->m->err.code;
 	} while (rc > 0);
+	/* what still waits for its answer may have to be sent whole */
+	if (live)
+		migration_deadline(s->m, in_flight(s) + s->offers.waiting);
 	if (!rc)
 		rc = sender_settle(s);
 	if (live)

@@ -20,6 +20,8 @@
 #define PLAIN_ZERO_BYTES 9
 /* Offers for each page of RAM that a migration may make, over all rounds. */
 #define OFFERS_PER_PAGE 4
+/* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
+#define HANDLED_A_BATCH 16
 
 static uint32_t offers_limit(uint64_t pages)
 {
@@ -432,13 +434,18 @@ static int handle_one(struct sender *s, bool wait)
 	}
 }
 
-static int handle_all(struct sender *s)
+/*
+ * What is here by now, but no more than an honest destination has to say of a
+ * batch: one that talks without end must not keep us from the end of the round,
+ * where its time is limited.
+ */
+static int handle_some(struct sender *s)
 {
-	int rc;
+	unsigned int i;
+	int rc = 0;
 
-	do {
+	for (i = 0; i < HANDLED_A_BATCH && !rc; i++)
 		rc = handle_one(s, false);
-	} while (!rc);
 	return rc == -EAGAIN ? 0 : rc;
 }
 
@@ -459,7 +466,7 @@ int sender_batch(struct sender *s)
 	if (!rc)
 		rc = flush_pages(s);
 	if (!rc)
-		rc = handle_all(s);
+		rc = handle_some(s);
 	if (rc)
 		return rc;
 	return n ? 1 : 0;
