@@ -29,6 +29,7 @@ extern const struct cmd cmd_cancel;
 extern const struct cmd cmd_settle;
 extern const struct cmd cmd_quit;
 extern const struct cmd cmd_index;
+extern const struct cmd cmd_image;
 extern const struct cmd cmd_keygen;
 extern const struct cmd cmd_pubkey;
 

@@ -2,6 +2,7 @@
 /*
  * umig listen: wait for a guest, and be its VM's process from then on.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -19,9 +20,21 @@ struct listen_options {
 	struct security security;
 	const char *address;
 	bool no_module;
+	struct held held;
 	const char *proof;
 	bool overcommit;
 };
+
+static int parse_image(void *field, const char *value, struct err *err)
+{
+	struct held *held = field;
+
+	if (held->nr_images == HELD_IMAGES_MAX)
+		return err_set(err, -ENOSPC, "at most %d images are used",
+			       HELD_IMAGES_MAX);
+	held->image[held->nr_images++] = value;
+	return 0;
+}
 
 static const char *const proof_choices[] = { "sampled", "full", NULL };
 
@@ -39,6 +52,12 @@ static const struct option_spec listen_option_table[] = {
 		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
 		.help = "don't use the kernel module: every page that isn't\n"
 			"zero is sent",
+	}, {
+		.name = "pages-from", .arg = "IMAGE", .type = OPTION_CALL,
+		FIELD(held), .parse = parse_image,
+		.help = "take pages from this image of memory, too, which needs\n"
+			"its index (umig image); may be given up to 15 times.\n"
+			"The source learns which pages of its guest are in it",
 	}, {
 		.name = "proof", .arg = "HOW", .type = OPTION_CHOICE,
 		FIELD(proof), .choices = proof_choices,
@@ -80,7 +99,7 @@ static int start(struct vmproc *proc, const struct listen_options *o,
 	params.overcommit = o->overcommit;
 	params.proof = strcmp(o->proof, "full") ? PROOF_SAMPLED : PROOF_FULL;
 	return ret ? ret : vmproc_listen(proc, &params, &o->security,
-					   !o->no_module, err);
+					   &o->held, err);
 }
 
 static int own_vm(struct vm *vm, struct handover_store *store,
@@ -114,6 +133,7 @@ static int run(int argc, char **argv)
 
 	if (code != CMD_GO_ON)
 		goto out;
+	o.held.module = !o.no_module;
 	machine_options_config(&o.machine, &config);
 	vmproc_block_signals();
 	if (machine_options_claim(&o.machine, false, &store, &err) ||

@@ -22,6 +22,7 @@ struct migrate_options {
 	const char *on_timeout;
 	bool no_verify;
 	bool no_module;
+	const char *digests_from;
 	const char *page_classes;
 	uint64_t timeout_s;
 };
@@ -67,6 +68,12 @@ static const struct option_spec migrate_option_table[] = {
 		.name = "no-module", .type = OPTION_FLAG, FIELD(no_module),
 		.help = "don't use the kernel module: every page that isn't\n"
 			"zero is sent, and no warning says so",
+	}, {
+		.name = "digests-from", .arg = "IMAGE", .type = OPTION_STRING,
+		FIELD(digests_from),
+		.help = "name pages by IMAGE.index (umig image), too, where they\n"
+			"still are what this image of the guest's RAM has at\n"
+			"their place",
 	}, {
 		.name = "page-classes", .arg = "FILE", .type = OPTION_STRING,
 		FIELD(page_classes),
@@ -146,6 +153,8 @@ static int make_arguments(const struct migrate_options *o, json_t **out,
 
 	if (!rc)
 		rc = add_path(arguments, "page-classes", o->page_classes, err);
+	if (!rc)
+		rc = add_path(arguments, "digests-from", o->digests_from, err);
 	if (!rc)
 		rc = add_path(arguments, "key", o->security.key, err);
 	if (!rc)

@@ -11,7 +11,7 @@
 static const struct cmd *const commands[] = {
 	&cmd_run, &cmd_listen, &cmd_migrate, &cmd_status, &cmd_pause,
 	&cmd_resume, &cmd_cancel, &cmd_settle, &cmd_quit, &cmd_index,
-	&cmd_keygen, &cmd_pubkey,
+	&cmd_image, &cmd_keygen, &cmd_pubkey,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

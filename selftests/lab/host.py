@@ -56,14 +56,15 @@ class Disk:
 
 
 class Host:
-    """A host.  @address: "10.0.0.1/24" or None; @link: network socket.
+    """A host.  @address: "10.0.0.1/24" or None; @link: network socket;
+    @more: further arguments of QEMU's.
 
     Start it from the main thread: QEMU ends with the thread that made it.
     """
 
     def __init__(self, name, directory, initrd, *, memory="2G", cpus=2,
                  cpu="max", disks=(), address=None, link=None, mac=None,
-                 cmdline="", trouble_is_fatal=True):
+                 cmdline="", trouble_is_fatal=True, more=()):
         self.name = name
         self.console_path = os.path.join(directory, f"{name}.console")
         self.address = (address or "").split("/")[0]
@@ -86,6 +87,7 @@ class Host:
         argv = self._argv(initrd, memory, cpus, cpu, disks, mac,
                           {n: s.fileno() for n, s in theirs.items()},
                           " ".join(words + [cmdline]).strip())
+        argv += more
         say(f"{name}: starting QEMU: {' '.join(argv)}", level=2)
         self.process = subprocess.Popen(
             argv, env=emulator.find().env, stdin=subprocess.DEVNULL,
@@ -206,17 +208,22 @@ class Host:
         with self._qmp.makefile("rb") as lines:
             lines.readline()    # the greeting
             lines.readline()    # the answer to qmp_capabilities
-            for line in lines:
-                message = json.loads(line)
-                if "event" not in message:
-                    self._qmp_answers.put(message)
-                elif message["event"] == "SHUTDOWN":
-                    # QEMU has paused.  A thread that answers isn't to wait
-                    # for answers.
-                    reason = message["data"].get("reason", "no reason given")
-                    threading.Thread(target=self._ended, args=(reason,),
-                                     daemon=True).start()
+            try:
+                for line in lines:
+                    self._qmp_message(json.loads(line))
+            except ConnectionResetError:
+                pass            # it was killed
         self._qmp_answers.put(None)
+
+    def _qmp_message(self, message):
+        if "event" not in message:
+            self._qmp_answers.put(message)
+        elif message["event"] == "SHUTDOWN":
+            # QEMU has paused.  A thread that answers isn't to wait for
+            # answers.
+            reason = message["data"].get("reason", "no reason given")
+            threading.Thread(target=self._ended, args=(reason,),
+                             daemon=True).start()
 
     def _ended(self, reason):
         """The host has powered off, or has reset itself: a triple fault."""

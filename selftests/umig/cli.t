@@ -216,6 +216,18 @@ check "a new key is one" grep -qxE '[0-9a-f]{64}' "$tmp/a"
 differ() { ! cmp -s "$1" "$2"; }
 check "and another each time" differ "$tmp/a" "$tmp/b"
 
+umig index gen-key >"$tmp/domain.key"
+head -c 8192 /dev/urandom >"$tmp/ram"
+truncate -s 32K "$tmp/ram"
+check "an image is indexed" exits 0 "8 pages, 6 of them zero" \
+	image index "$tmp/ram" --key "$tmp/domain.key"
+check "its index is known" exits 0 "pages              8" image info "$tmp/ram"
+check "an image without a key" exits 2 "--key" image index "$tmp/ram"
+check "an image that is none" exits 1 "is no image" \
+	image index "$tmp" --key "$tmp/domain.key"
+check "an image without an index" exits 1 "umig image index" \
+	image info "$tmp/domain.key"
+
 check "keygen makes a key" exits 0 "address=" keygen --key "$tmp/host.key"
 mode_is() { [ "$(stat -c %a "$1")" = "$2" ]; }
 check "which only its owner may read" mode_is "$tmp/host.key" 600

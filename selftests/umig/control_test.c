@@ -191,6 +191,11 @@ static void garbage_is_refused_and_forgiven(void **state)
 		  "\"tcp:h:1\",\"on-timeout\":\"x\"}}", "on-timeout" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"page-classes\":\"x\"}}", "absolute" },
+		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
+		  "\"tcp:h:1\",\"digests-from\":\"x\"}}", "absolute" },
+		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
+		  "\"tcp:h:1\",\"insecure\":true,\"digests-from\":"
+		  "\"/no/image\"}}", "/no/image.index" },
 		{ "{\"execute\":\"migrate-settle\"}", "moved" },
 		{ "{\"execute\":\"migrate-settle\",\"arguments\":"
 		  "{\"moved\":true}}", "nothing to settle" },

@@ -208,17 +208,33 @@ static int migrate_security(const json_t *args, struct security *s,
 	return rc;
 }
 
+static int migrate_held(const json_t *args, struct held *held,
+			struct err *err)
+{
+	int rc = args_bool(args, "module", &held->module, err);
+
+	if (!rc)
+		rc = args_string(args, "digests-from", &held->image[0], err);
+	if (rc || !held->image[0])
+		return rc;
+	held->nr_images = 1;
+	if (*held->image[0] == '/')
+		return 0;
+	return err_set(err, -EINVAL,
+		       "argument \"digests-from\" must be an absolute path");
+}
+
 static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 		   struct err *err)
 {
 	static const char *const known[] = {
 		"uri", "downtime-limit", "max-rounds", "on-timeout", "timeout",
-		"verify", "module", "page-classes", "insecure", "key", "peers",
-		"peer", NULL
+		"verify", "module", "digests-from", "page-classes", "insecure",
+		"key", "peers", "peer", NULL
 	};
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
 	struct security security = SECURITY_INIT;
-	bool module = true;
+	struct held held = { .module = true };
 	int rc = args_known(args, known, err);
 
 	(void)ret;
@@ -233,10 +249,10 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 	if (!rc)
 		rc = args_bool(args, "verify", &params.verify, err);
 	if (!rc)
-		rc = args_bool(args, "module", &module, err);
+		rc = migrate_held(args, &held, err);
 	if (!rc && p->ending)
 		rc = err_set(err, -ESHUTDOWN, "the VM's process is ending");
-	return rc ? rc : vmproc_migrate(p, &params, &security, module, err);
+	return rc ? rc : vmproc_migrate(p, &params, &security, &held, err);
 }
 
 /* As QEMU: without a migration there is nothing to cancel, and no error. */

@@ -142,12 +142,29 @@ static int set_security(struct vmproc *p, struct migrate_params *own,
 	return 0;
 }
 
+/* The source's digests; that there are none from the module is noted. */
+static int set_digests(struct vmproc *p, struct migrate_params *own,
+		       const struct held *held, struct err *err)
+{
+	struct err why = { 0 };
+	int ret = held_digests_open(held, vm_memory(p->vm), &own->digests,
+				    &why, err);
+
+	p->note[0] = '\0';
+	own->no_digests = !held->module && !own->digests;
+	if (!why.code)
+		return ret;
+	snprintf(p->note, sizeof(p->note),
+		 "every page that isn't zero is sent: %s", err_text(&why));
+	log_warn("%s: %s", vm_name(p->vm), p->note);
+	return ret;
+}
+
 int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
-		   const struct security *security, bool use_module,
+		   const struct security *security, const struct held *held,
 		   struct err *err)
 {
 	struct migrate_params own = *params;
-	struct err why = { 0 };
 	struct migrate_report r;
 	int ret;
 
@@ -159,17 +176,11 @@ int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
 	if (ret)
 		return ret;
 	own.store = p->store;
-	p->note[0] = '\0';
-	own.no_digests = !use_module;
-	if (use_module && digest_source_module_open(&own.digests, &why)) {
-		own.digests = NULL;
-		snprintf(p->note, sizeof(p->note),
-			 "every page that isn't zero is sent: %s",
-			 err_text(&why));
-		log_warn("%s: %s", vm_name(p->vm), p->note);
-	}
-	ret = migration_start_source(&p->migration, &vm_ops_kvm, p->vm, &own,
-				     mailbox_put, &p->mailbox, err);
+	ret = set_digests(p, &own, held, err);
+	if (!ret)
+		ret = migration_start_source(&p->migration, &vm_ops_kvm, p->vm,
+					     &own, mailbox_put, &p->mailbox,
+					     err);
 	if (ret && own.digests)
 		own.digests->close(own.digests);
 	if (ret) {
@@ -214,7 +225,7 @@ static void log_listening(struct vmproc *p, const char *address,
 }
 
 int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
-		  const struct security *security, bool use_module,
+		  const struct security *security, const struct held *held,
 		  struct err *err)
 {
 	struct migrate_params own = *params;
@@ -224,12 +235,12 @@ int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
 	if (ret)
 		return ret;
 	own.store = p->store;
-	if (use_module &&
-	    page_source_module_open(&own.pages, vm_group(p->vm), &why)) {
-		own.pages = NULL;
+	ret = held_pages_open(held, vm_group(p->vm), &own.pages, &why, err);
+	if (ret)
+		return ret;
+	if (why.code)
 		log_warn("%s: nothing that this host holds can be used, every page that isn't zero will be sent: %s",
 			 vm_name(p->vm), err_text(&why));
-	}
 	ret = migration_start_target(&p->migration, &vm_ops_kvm, p->vm, &own,
 				     mailbox_put, &p->mailbox, err);
 	if (ret && own.pages)

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 
 #include "control/exit_code.h"
+#include "control/held.h"
 #include "control/mailbox.h"
 #include "control/security.h"
 #include "control/server.h"
@@ -107,12 +108,12 @@ void vmproc_look_at_vm(struct vmproc *p);
 
 /** vmproc_migrate() - Begin to move the guest away.  Consumes nothing. */
 int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
-		   const struct security *security, bool use_module,
+		   const struct security *security, const struct held *held,
 		   struct err *err);
 
 /** vmproc_listen() - Begin to wait for a guest. */
 int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
-		  const struct security *security, bool use_module,
+		  const struct security *security, const struct held *held,
 		  struct err *err);
 
 /** vmproc_report() - The newest report; false if there never was one. */

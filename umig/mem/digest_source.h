@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Where the source of a migration gets digests of guest pages at no hashing
- * cost: the kernel module's index; later a file of digests, or plain hashing.
+ * cost: the kernel module's index, or that of an image of the guest's memory;
+ * later plain hashing.
  */
 #ifndef UMIG_MEM_DIGEST_SOURCE_H
 #define UMIG_MEM_DIGEST_SOURCE_H
@@ -9,8 +10,11 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "mem/memslots.h"
 
 #define DIGEST_BYTES 32
+#define DIGEST_BATCH 512
+#define DIGEST_SOURCES_MAX 2
 
 typedef struct digest {
 	uint8_t b[DIGEST_BYTES];
@@ -60,5 +64,29 @@ struct digest_source {
  * remedy in @err.
  */
 int digest_source_module_open(struct digest_source **out, struct err *err);
+
+/**
+ * digest_source_file_open() - The index of an image (mem/image_index.h).
+ * @image: path of the image, which itself isn't read.
+ * @ms: the VM's RAM; borrowed until it is closed.  The image's page N is that
+ *	of dense index N; it may have fewer or more than the VM.
+ *
+ * A page has the digest of the image's page only if its content is that now.
+ *
+ * Return: 0, or -errno with the remedy in @err.
+ */
+int digest_source_file_open(struct digest_source **out, const char *image,
+			    const struct memslots *ms, struct err *err);
+
+/**
+ * digest_source_many_open() - Several as one: each is asked for what those
+ * before it don't know.
+ * @list: @nr of them, owned by the new one if this succeeds.
+ *
+ * Return: 0; -EXDEV: their keys differ; -EINVAL, -ENOMEM; with words in @err.
+ */
+int digest_source_many_open(struct digest_source **out,
+			    struct digest_source *const *list, unsigned int nr,
+			    struct err *err);
 
 #endif

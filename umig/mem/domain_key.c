@@ -12,6 +12,8 @@
 
 #include <sodium.h>
 
+#include "mem/memslots.h"
+
 /* Room for the digits, blanks around them, and to see that there is more. */
 #define FILE_MAX (4 * UMIG_KEY_SIZE)
 
@@ -95,6 +97,35 @@ int domain_key_read(const char *path, uint8_t key[UMIG_KEY_SIZE],
 			"key file %s: is no key: %d raw bytes or %d hexadecimal digits are one (make one with: umig index gen-key)",
 			path, UMIG_KEY_SIZE, 2 * UMIG_KEY_SIZE);
 	return rc;
+}
+
+void domain_key_digest(const uint8_t key[UMIG_KEY_SIZE], const void *page,
+		       uint8_t digest[UMIG_DIGEST_SIZE])
+{
+	crypto_generichash(digest, UMIG_DIGEST_SIZE, page, UMIG_PAGE_SIZE, key,
+			   UMIG_KEY_SIZE);
+}
+
+void domain_key_id(const uint8_t key[UMIG_KEY_SIZE],
+		   uint8_t id[UMIG_KEY_ID_SIZE])
+{
+	static const char label[] = "umig key id";
+	uint8_t digest[UMIG_DIGEST_SIZE];
+
+	crypto_generichash(digest, sizeof(digest), (const uint8_t *)label,
+			   strlen(label), key, UMIG_KEY_SIZE);
+	memcpy(id, digest, UMIG_KEY_ID_SIZE);
+}
+
+int domain_key_same(const char *a, const uint8_t a_id[UMIG_KEY_ID_SIZE],
+		    const char *b, const uint8_t b_id[UMIG_KEY_ID_SIZE],
+		    struct err *err)
+{
+	if (!memcmp(a_id, b_id, UMIG_KEY_ID_SIZE))
+		return 0;
+	return err_set(err, -EXDEV,
+		       "the digests of %s and of %s are made with different keys: make the image's index with the fleet's: umig image index FILE --key FILE",
+		       a, b);
 }
 
 int domain_key_generate(char hex[DOMAIN_KEY_HEX_MAX], struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Where the destination of a migration finds pages that it needn't be sent:
- * the kernel module's index; later retained images, other VMs' pages, disk
+ * the kernel module's index, images of memory; later other VMs' pages, disk
  * images.
  */
 #ifndef UMIG_MEM_PAGE_SOURCE_H
@@ -11,6 +11,9 @@
 
 #include "lib/err.h"
 #include "mem/digest_source.h"
+
+#define PLACE_BATCH 512
+#define PAGE_SOURCES_MAX 16
 
 /** struct place_item - One page to place: in: @lease, @hva; out: @result. */
 struct place_item {
@@ -51,5 +54,25 @@ struct page_source {
  */
 int page_source_module_open(struct page_source **out, const char *group,
 			    struct err *err);
+
+/**
+ * page_source_file_open() - An image and its index (mem/image_index.h).
+ * @image: its path.
+ *
+ * Return: 0, or -errno with the remedy in @err.
+ */
+int page_source_file_open(struct page_source **out, const char *image,
+			  struct err *err);
+
+/**
+ * page_source_many_open() - Several as one: each is offered what those before
+ * it don't hold.
+ * @list: @nr of them, owned by the new one if this succeeds.
+ *
+ * Return: 0; -EXDEV: their keys differ; -EINVAL, -ENOMEM; with words in @err.
+ */
+int page_source_many_open(struct page_source **out,
+			  struct page_source *const *list, unsigned int nr,
+			  struct err *err);
 
 #endif

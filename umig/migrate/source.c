@@ -92,17 +92,17 @@ static bool may_offer(struct migration *m, const struct hello *peer)
 		return false;
 	if (!ds) {
 		migration_warn(m,
-			       "no umig module with a key at the source: every page that isn't zero is sent");
+			       "no umig module with a key, and no image, at the source: every page that isn't zero is sent");
 		return false;
 	}
 	if (!(peer->flags & WIRE_HELLO_DIGESTS)) {
 		migration_warn(m,
-			       "the destination uses no umig module with a key: every page that isn't zero is sent");
+			       "the destination uses no umig module with a key, and no image: every page that isn't zero is sent");
 		return false;
 	}
 	if (memcmp(peer->key_id, ds->key_id, sizeof(peer->key_id))) {
 		migration_warn(m,
-			       "source and destination have different index keys: every page that isn't zero is sent; load one key on both with umig index set-key");
+			       "source and destination have different index keys: every page that isn't zero is sent; load one key on both with umig index set-key, and make the indexes of images with it");
 		return false;
 	}
 	return true;

@@ -73,13 +73,14 @@ static int child_start(struct vmproc *p, bool incoming, struct err *err)
 {
 	const struct security insecure = { .insecure = true };
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
+	const struct held none = { 0 };
 
 	if (!incoming) {
 		fill(p->vm);
 		return vm_start(p->vm, err);
 	}
 	params.address = "127.0.0.1:0";
-	return vmproc_listen(p, &params, &insecure, false, err);
+	return vmproc_listen(p, &params, &insecure, &none, err);
 }
 
 /* Tells its port on @ready_fd when it can be spoken to. */
