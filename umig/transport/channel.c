@@ -311,6 +311,8 @@ static void use_session(struct channel *ch, const struct session *session)
 	ch->head_bytes = SEALED_HEAD_BYTES;
 	ch->seal = session->tx;
 	ch->open = session->rx;
+	record_speed_up(&ch->seal);
+	record_speed_up(&ch->open);
 	ch->send_sequence = session->tx.counter;
 	ch->recv_sequence = session->rx.counter;
 }
@@ -345,6 +347,8 @@ int channel_open(struct channel **out, int fd, const struct session *session,
 	return 0;
 
 unmap:
+	record_wipe(&ch->seal);
+	record_wipe(&ch->open);
 	munmap(ch->buffers, BUFFERS_BYTES);
 free_channel:
 	free(ch);
