@@ -210,7 +210,7 @@ static int send_state(struct migration *m)
 			migration_lost(m, rc);
 		at += n;
 	}
-	m->live.bytes_plain_equivalent += state.len;
+	m->state_bytes = state.len;
 	buf_free(&state);
 	return rc;
 }
