@@ -10,6 +10,7 @@
 
 #include "lib/buf.h"
 #include "wire/frame.h"
+#include "wire/hello.h"
 
 /* The least that a PAGES payload is. */
 #define RAW_MIN (sizeof(struct wire_pages) + sizeof(struct wire_run))
@@ -27,6 +28,12 @@ const char *wire_codec_name(unsigned int codec)
 {
 	return codec && codec < WIRE_CODECS ? wire_codec_names[codec] :
 					      "unknown";
+}
+
+unsigned int wire_codecs_of_hello(uint32_t flags)
+{
+	return (flags & WIRE_HELLO_LZ4 ? WIRE_CODEC_BIT(WIRE_CODEC_LZ4) : 0) |
+	       (flags & WIRE_HELLO_ZSTD ? WIRE_CODEC_BIT(WIRE_CODEC_ZSTD) : 0);
 }
 
 void packed_head_encode(void *to, uint8_t codec, uint32_t raw_bytes)

@@ -28,6 +28,8 @@ enum wire_codec {
 	WIRE_CODECS
 };
 
+#define WIRE_CODEC_BIT(codec) (1U << (codec))
+
 /** struct packed_msg - A decoded PACKED, its bytes in place. */
 struct packed_msg {
 	uint8_t codec;
@@ -35,6 +37,9 @@ struct packed_msg {
 	const uint8_t *bytes;
 	uint32_t nr;
 };
+
+/** wire_codecs_of_hello() - WIRE_CODEC_BIT() of what a HELLO's flags offer. */
+unsigned int wire_codecs_of_hello(uint32_t flags);
 
 /** wire_codec_name() - "lz4", ...; "unknown" for others. */
 const char *wire_codec_name(unsigned int codec);
