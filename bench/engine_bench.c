@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the engine itself takes to move memory: a VM without KVM, whose memory
- * is three quarters random pages and one quarter zeroes, migrates between two
- * processes over loopback, plain and sealed by turns.  Time, CPU of each end, a
- * GiB of what isn't zero; medians.  A page that arrives wrong fails it.
+ * is one quarter zeroes, one quarter random, the rest such that it compresses by
+ * half, migrates between two processes over loopback, in several ways by turns.
+ * Time, CPU of each end, a GiB of what isn't zero; medians.  A page that arrives wrong fails it.
  *
  *   engine_bench [MIB [RUNS]]
  */
@@ -27,6 +27,7 @@
 #define RUNS_MAX 99
 #define ZERO_EACH 4		/* one run of pages in so many is zero */
 #define RUN_PAGES 16
+#define RANDOM_OF 3		/* one of so many other pages is random */
 
 /** struct still_vm - Memory that nobody writes. */
 struct still_vm {
@@ -53,6 +54,7 @@ struct host {
 struct samples {
 	const char *name;
 	bool sealed;
+	const char *compress;
 	uint64_t wall[RUNS_MAX];
 	uint64_t source[RUNS_MAX];
 	uint64_t target[RUNS_MAX];
@@ -145,6 +147,15 @@ static void still_init(struct still_vm *vm, uint64_t pages)
 	madvise(vm->ram, pages * UMIG_PAGE_SIZE, MADV_NOHUGEPAGE);
 }
 
+/* Runs of 8 bytes as old as the page: about what code and heaps are like. */
+static void soften(uint8_t *page)
+{
+	unsigned int i;
+
+	for (i = 1024; i < UMIG_PAGE_SIZE; i += 16)
+		memcpy(page + i, page + page[i] * 4, 8);
+}
+
 static void still_fill(struct still_vm *vm)
 {
 	uint8_t seed[randombytes_SEEDBYTES] = { 0 };
@@ -156,6 +167,8 @@ static void still_fill(struct still_vm *vm)
 		memcpy(seed, &i, sizeof(i));
 		randombytes_buf_deterministic(vm->ram + i * UMIG_PAGE_SIZE,
 					      UMIG_PAGE_SIZE, seed);
+		if (i % RANDOM_OF)
+			soften(vm->ram + i * UMIG_PAGE_SIZE);
 	}
 }
 
@@ -225,7 +238,8 @@ static void on_event(void *arg, const struct migrate_report *r)
 
 /* Run one end to its end. @port: the target's own is written there. */
 static void run_end(struct host *h, struct still_vm *vm, bool incoming,
-		    bool sealed, int port, int port_fd, struct spent *spent)
+		    const struct samples *way, int port, int port_fd,
+		    struct spent *spent)
 {
 	struct migrate_params p = MIGRATE_PARAMS_DEFAULT;
 	struct migrate_report report;
@@ -237,9 +251,11 @@ static void run_end(struct host *h, struct still_vm *vm, bool incoming,
 
 	snprintf(address, sizeof(address), "127.0.0.1:%d", port);
 	p.address = address;
-	p.credentials = sealed ? &h->credentials : NULL;
+	p.credentials = way->sealed ? &h->credentials : NULL;
 	p.verify = false;
 	p.overcommit = true;
+	if (pack_option_parse(way->compress, &p.pack, &err))
+		die(err_text(&err));
 	if (pipe(done) || handover_store_open(&p.store, h->dir, "vm", &err))
 		die(err_text(&err));
 	begin(spent);
@@ -266,13 +282,13 @@ static void run_end(struct host *h, struct still_vm *vm, bool incoming,
 
 /* The child: it has the source's memory, too, to compare with. */
 static void target_process(struct host *h, const struct still_vm *source,
-			   bool sealed, int fd)
+			   const struct samples *way, int fd)
 {
 	struct still_vm vm;
 	struct spent spent;
 
 	still_init(&vm, source->ms.pages);
-	run_end(h, &vm, true, sealed, 0, fd, &spent);
+	run_end(h, &vm, true, way, 0, fd, &spent);
 	if (memcmp(vm.ram, source->ram, vm.ms.pages * UMIG_PAGE_SIZE)) {
 		fprintf(stderr, "engine_bench: memory differs\n");
 		spent.ok = false;
@@ -306,10 +322,10 @@ static void run(struct host host[2], struct still_vm *vm, struct samples *s,
 	if (child < 0)
 		die("no process");
 	if (!child)
-		target_process(&host[1], vm, s->sealed, fd[1]);
+		target_process(&host[1], vm, s, fd[1]);
 	if (read(fd[0], &port, sizeof(port)) != sizeof(port))
 		die("no destination");
-	run_end(&host[0], vm, false, s->sealed, port, -1, &source);
+	run_end(&host[0], vm, false, s, port, -1, &source);
 	if (read(fd[0], &target, sizeof(target)) != sizeof(target) ||
 	    !source.ok || !target.ok)
 		die("a migration failed");
@@ -327,19 +343,24 @@ static void show(struct samples *s, unsigned int runs, double gib)
 	double source = median(s->source, runs) / 1e6 / gib;
 	double target = median(s->target, runs) / 1e6 / gib;
 
-	printf("%-8s %10.0f %12.0f %12.0f %10.0f\n", s->name, wall, source,
+	printf("%-12s %10.0f %12.0f %12.0f %10.0f\n", s->name, wall, source,
 	       target, source + target);
 }
 
 int main(int argc, char **argv)
 {
 	static struct samples samples[] = {
-		{ .name = "plain" },
-		{ .name = "sealed", .sealed = true },
+		{ "plain", false, "none" },
+		{ "sealed", true, "none" },
+		{ "plain auto", false, "auto" },
+		{ "sealed auto", true, "auto" },
+		{ "sealed lz4", true, "lz4" },
+		{ "sealed zstd", true, "zstd" },
 	};
 	uint64_t mib = argc > 1 ? strtoull(argv[1], NULL, 10) : 1024;
 	unsigned int i, j, runs = argc > 2 ? atoi(argv[2]) : 5;
 	double gib = mib / 1024.0 * (ZERO_EACH - 1) / ZERO_EACH;
+	const size_t ways = sizeof(samples) / sizeof(samples[0]);
 	struct host host[2];
 	struct still_vm vm;
 
@@ -353,13 +374,13 @@ int main(int argc, char **argv)
 	for (i = 0; i < 2; i++)
 		host_knows(&host[i], &host[!i]);
 	for (i = 0; i < runs; i++)
-		for (j = 0; j < 2; j++)
+		for (j = 0; j < ways; j++)
 			run(host, &vm, &samples[j], i);
 	printf("%llu MiB, 1/%d of it zero, medians of %u interleaved runs, ms a GiB that isn't zero\n",
 	       (unsigned long long)mib, ZERO_EACH, runs);
-	printf("%-8s %10s %12s %12s %10s\n", "way", "time", "source CPU",
+	printf("%-12s %10s %12s %12s %10s\n", "way", "time", "source CPU",
 	       "target CPU", "both");
-	for (j = 0; j < 2; j++)
+	for (j = 0; j < ways; j++)
 		show(&samples[j], runs, gib);
 	for (i = 0; i < 2; i++)
 		host_remove(&host[i]);

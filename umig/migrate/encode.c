@@ -4,7 +4,10 @@
  */
 #include "migrate/encode.h"
 
+#include <assert.h>
 #include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mem/zero.h"
@@ -15,19 +18,77 @@
 #define PLAIN_PAGE_BYTES (4096 + 8)
 #define PLAIN_ZERO_BYTES 9
 
-int encoder_init(struct encoder *e, const struct memslots *ms,
-		 struct channel *ch, uint8_t *class)
+/* The channel has sent one of our frames, or somebody else's. */
+static void on_sent(void *arg, uint16_t type, size_t bytes, uint64_t busy_ns)
 {
+	struct encoder *e = arg;
+
+	if ((type != WIRE_PAGES && type != WIRE_PACKED) || !e->nr_sent)
+		return;
+	packing_sent(e->packing, e->sent[e->first_sent], bytes, busy_ns);
+	e->first_sent = (e->first_sent + 1) % ENCODER_FRAMES;
+	e->nr_sent--;
+}
+
+int encoder_init(struct encoder *e, const struct memslots *ms,
+		 struct channel *ch, uint8_t *class, struct packing *packing)
+{
+	int rc;
+
 	memset(e, 0, sizeof(*e));
 	e->ms = ms;
 	e->ch = ch;
 	e->class = class;
-	return duplicates_init(&e->dups);
+	rc = duplicates_init(&e->dups);
+	if (rc || !packing)
+		return rc;
+	e->packing = packing;
+	channel_on_sent(ch, on_sent, e);
+	e->raw = malloc(WIRE_PAYLOAD_MAX);
+	return e->raw ? packer_init(&e->packer) : -ENOMEM;
 }
 
 void encoder_exit(struct encoder *e)
 {
+	if (e->packing)
+		channel_on_sent(e->ch, NULL, NULL);
+	packer_exit(&e->packer);
+	free(e->raw);
 	duplicates_exit(&e->dups);
+}
+
+static int send_frame(struct encoder *e, uint16_t type, size_t bytes)
+{
+	unsigned int at = (e->first_sent + e->nr_sent) % ENCODER_FRAMES;
+
+	if (e->packing) {
+		assert(e->nr_sent < ENCODER_FRAMES);
+		e->sent[at] = e->plan;
+		e->nr_sent++;
+	}
+	return channel_send(e->ch, type, bytes);
+}
+
+/* The frame in @raw goes out packed, or as it is if that doesn't help. */
+static int send_packed(struct encoder *e, size_t bytes)
+{
+	size_t packed;
+	void *room;
+	int rc = channel_payload(e->ch, &room);
+
+	if (rc)
+		return rc;
+	if (e->plain)
+		packing_try(e->packing, &e->packer, e->raw, bytes, room);
+	rc = e->plain ? packing_pack(e->packing, &e->packer, e->plan, e->raw,
+				     bytes, room, WIRE_PAYLOAD_MAX, &packed) :
+			-ENOSPC;
+	if (!rc)
+		return send_frame(e, WIRE_PACKED, packed);
+	if (rc != -ENOSPC)
+		return rc;
+	memcpy(room, e->raw, bytes);
+	return send_frame(e, WIRE_PAGES, bytes);
 }
 
 int encoder_flush(struct encoder *e)
@@ -38,18 +99,28 @@ int encoder_flush(struct encoder *e)
 		return 0;
 	e->writing = false;
 	bytes = pages_writer_end(&e->writer);
-	return bytes ? channel_send(e->ch, WIRE_PAGES, bytes) : 0;
+	if (e->plan.codec)
+		return send_packed(e, bytes);
+	if (e->packing && e->plain)
+		packing_try(e->packing, &e->packer, e->writer.at, bytes,
+			    e->raw);
+	return send_frame(e, WIRE_PAGES, bytes);
 }
 
 static int begin_frame(struct encoder *e)
 {
-	void *room;
-	int rc = channel_payload(e->ch, &room);
+	void *room = e->raw;
+	int rc = 0;
 
+	e->plan = e->packing ? packing_choose(e->packing) :
+			       (struct pack_plan){ 0 };
+	if (!e->plan.codec)
+		rc = channel_payload(e->ch, &room);
 	if (rc)
 		return rc;
 	pages_writer_init(&e->writer, room, e->round);
 	e->writing = true;
+	e->plain = 0;
 	return 0;
 }
 
@@ -143,6 +214,7 @@ int encoder_bytes(struct encoder *e, uint64_t index, uint32_t refused)
 	if (rc)
 		return rc;
 	memcpy(at, page, UMIG_PAGE_SIZE);
+	e->plain++;
 	account(e, index, PAGE_CLASS_PLAIN);
 	if (refused != OFFERS_NONE)
 		duplicates_keep(&e->dups, refused, gfn, e->round, at);

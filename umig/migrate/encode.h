@@ -2,7 +2,7 @@
 /*
  * Encoding: pages of one round, in any order, become PAGES frames of one
  * channel: zero, a duplicate of one that this channel has carried, held, or
- * whole.  What to send, and when, is the sender's (sender.h); an encoder is
+ * whole; packed (PACKED) as the policy has it.  What to send, and when, is the sender's (sender.h); an encoder is
  * handed pages and knows nothing of offers, of rounds' ends or of what comes
  * back.
  *
@@ -17,9 +17,13 @@
 
 #include "mem/memslots.h"
 #include "migrate/duplicates.h"
+#include "migrate/packing.h"
 #include "migrate/page_class.h"
 #include "transport/channel.h"
 #include "wire/pages.h"
+
+/* More frames than a channel queues. */
+#define ENCODER_FRAMES 8
 
 /**
  * struct encoder - Its state.
@@ -31,7 +35,12 @@
  * @count: pages of each class, as far as it is this encoder's doing: the sum
  *	over all encoders counts.
  * @bytes_plain_equivalent: see &struct migrate_report.
- * @writer: the PAGES frame being written, if @writing.
+ * @writer: the PAGES frame being written, if @writing,
+ * @plain: with so many plain pages,
+ * @plan: to be packed so; with a codec it is written to @raw first.
+ * @packing: the policy; NULL: nothing is packed, and @raw isn't there.
+ * @sent: plans of the frames that the channel has, in a ring: @nr_sent of them
+ *	from @first_sent on.
  */
 struct encoder {
 	const struct memslots *ms;
@@ -44,11 +53,26 @@ struct encoder {
 	struct duplicates dups;
 	struct pages_writer writer;
 	bool writing;
+	uint32_t plain;
+	struct pack_plan plan;
+
+	struct packing *packing;
+	struct packer packer;
+	uint8_t *raw;
+	struct pack_plan sent[ENCODER_FRAMES];
+	unsigned int first_sent;
+	unsigned int nr_sent;
 };
 
-/** encoder_init() - 0 or -ENOMEM. */
+/**
+ * encoder_init() - As the fields are called.
+ *
+ * The channel's channel_on_sent() is the encoder's until encoder_exit().
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int encoder_init(struct encoder *e, const struct memslots *ms,
-		 struct channel *ch, uint8_t *class);
+		 struct channel *ch, uint8_t *class, struct packing *packing);
 void encoder_exit(struct encoder *e);
 
 /** encoder_begin_round() - All that was handed in is flushed. */
@@ -57,7 +81,7 @@ static inline void encoder_begin_round(struct encoder *e, uint32_t round)
 	e->round = round;
 }
 
-/* The following return 0, or what the channel said. */
+/* The following return 0, -ENOMEM, or what the channel said. */
 
 /** encoder_zero() - Page @index reads as zeroes. */
 int encoder_zero(struct encoder *e, uint64_t index);

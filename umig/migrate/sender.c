@@ -24,10 +24,21 @@ static uint32_t offers_limit(uint64_t pages)
 	return limit < OFFERS_NONE ? limit : OFFERS_NONE - 1;
 }
 
+/* The policy, or NULL if nothing can be, or shall be, compressed. */
+static struct packing *init_packing(struct sender *s)
+{
+	const struct pack_option *option = &s->m->params.pack;
+
+	packing_init(&s->packing, option, s->m->codecs, 1);
+	return s->m->codecs && (option->automatic || option->plan.codec) ?
+		       &s->packing : NULL;
+}
+
 int sender_init(struct sender *s, struct migration *m,
 		struct digest_source *digests)
 {
 	uint64_t pages = m->ms->pages;
+	struct packing *packing;
 
 	memset(s, 0, sizeof(*s));
 	s->m = m;
@@ -38,10 +49,11 @@ int sender_init(struct sender *s, struct migration *m,
 	s->pending = bitmap_alloc(pages);
 	s->round_of = calloc(pages, sizeof(*s->round_of));
 	s->class = calloc(pages, 1);
+	packing = init_packing(s);
 	if (!s->todo || !s->next || !s->plain_only || !s->pending ||
 	    !s->round_of || !s->class ||
 	    offers_init(&s->offers, offers_limit(pages)) ||
-	    encoder_init(&s->encoder, m->ms, m->ch, s->class)) {
+	    encoder_init(&s->encoder, m->ms, m->ch, s->class, packing)) {
 		sender_exit(s);
 		return err_set(&m->err, -ENOMEM,
 			       "out of memory for the state of %llu pages",
@@ -58,6 +70,7 @@ void sender_exit(struct sender *s)
 	free(s->pending);
 	free(s->round_of);
 	encoder_exit(&s->encoder);
+	packing_exit(&s->packing);
 	free(s->class);
 	offers_exit(&s->offers);
 	nonces_exit(&s->nonces);

@@ -55,6 +55,7 @@ struct sender {
 
 	struct offers offers;
 	struct nonces nonces;
+	struct packing packing;
 	struct encoder encoder;
 
 	/* an OFFER being collected */

@@ -22,6 +22,7 @@
 #define WIRE_HELLO_FULL_PROOF (1U << 3)	/* destination: prove whole pages */
 #define WIRE_HELLO_LZ4 (1U << 4)	/* destination: PACKED may be LZ4 */
 #define WIRE_HELLO_ZSTD (1U << 5)	/* destination: PACKED may be Zstandard */
+#define WIRE_HELLO_CODECS (WIRE_HELLO_LZ4 | WIRE_HELLO_ZSTD)
 #define WIRE_HELLO_FLAGS 63U
 
 /**
