@@ -45,14 +45,14 @@ int encoder_init(struct encoder *e, const struct memslots *ms,
 	e->packing = packing;
 	channel_on_sent(ch, on_sent, e);
 	e->raw = malloc(WIRE_PAYLOAD_MAX);
-	return e->raw ? packer_init(&e->packer) : -ENOMEM;
+	return e->raw ? packing_worker_init(&e->packer, packing) : -ENOMEM;
 }
 
 void encoder_exit(struct encoder *e)
 {
 	if (e->packing)
 		channel_on_sent(e->ch, NULL, NULL);
-	packer_exit(&e->packer);
+	packing_worker_exit(&e->packer);
 	free(e->raw);
 	duplicates_exit(&e->dups);
 }
@@ -72,21 +72,19 @@ static int send_frame(struct encoder *e, uint16_t type, size_t bytes)
 /* The frame in @raw goes out packed, or as it is if that doesn't help. */
 static int send_packed(struct encoder *e, size_t bytes)
 {
-	size_t packed;
+	size_t packed = 0;
 	void *room;
 	int rc = channel_payload(e->ch, &room);
 
 	if (rc)
 		return rc;
-	if (e->plain)
-		packing_try(e->packing, &e->packer, e->raw, bytes, room);
-	rc = e->plain ? packing_pack(e->packing, &e->packer, e->plan, e->raw,
-				     bytes, room, WIRE_PAYLOAD_MAX, &packed) :
-			-ENOSPC;
-	if (!rc)
+	if (e->plain) {
+		packing_try(&e->packer, e->raw, bytes);
+		packed = packing_batch(&e->packer, e->plan, e->raw, bytes,
+				       room);
+	}
+	if (packed)
 		return send_frame(e, WIRE_PACKED, packed);
-	if (rc != -ENOSPC)
-		return rc;
 	memcpy(room, e->raw, bytes);
 	return send_frame(e, WIRE_PAGES, bytes);
 }
@@ -102,8 +100,7 @@ int encoder_flush(struct encoder *e)
 	if (e->plan.codec)
 		return send_packed(e, bytes);
 	if (e->packing && e->plain)
-		packing_try(e->packing, &e->packer, e->writer.at, bytes,
-			    e->raw);
+		packing_try(&e->packer, e->writer.at, bytes);
 	return send_frame(e, WIRE_PAGES, bytes);
 }
 

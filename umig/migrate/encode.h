@@ -57,7 +57,7 @@ struct encoder {
 	struct pack_plan plan;
 
 	struct packing *packing;
-	struct packer packer;
+	struct packing_worker packer;
 	uint8_t *raw;
 	struct pack_plan sent[ENCODER_FRAMES];
 	unsigned int first_sent;
