@@ -20,6 +20,7 @@ struct migrate_options {
 	uint64_t downtime_limit_ms;
 	uint64_t max_rounds;
 	const char *on_timeout;
+	const char *compress;
 	bool no_verify;
 	bool no_module;
 	const char *digests_from;
@@ -60,6 +61,11 @@ static const struct option_spec migrate_option_table[] = {
 		.help = "and then: abort: the guest stays here; stop: stop it\n"
 			"and send the rest, however long that takes\n"
 			"(default: abort)",
+	}, {
+		.name = "compress", .arg = "HOW", .type = OPTION_STRING,
+		FIELD(compress),
+		.help = "compress pages: auto: as it pays on this link; none,\n"
+			"lz4, zstd or zstd:LEVEL, 1 to 9 (default: auto)",
 	}, {
 		.name = "no-verify", .type = OPTION_FLAG, FIELD(no_verify),
 		.help = "don't compare all memory at both ends before the\n"
@@ -140,16 +146,16 @@ static int make_arguments(const struct migrate_options *o, json_t **out,
 			  struct err *err)
 {
 	json_t *arguments = json_pack(
-		"{s:o, s:I, s:I, s:I, s:s, s:b, s:b, s:b, s:s*}",
+		"{s:o, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b, s:s*}",
 		"uri", json_sprintf("tcp:%s", o->to),
 		"downtime-limit", (json_int_t)o->downtime_limit_ms,
 		"max-rounds", (json_int_t)o->max_rounds,
 		"timeout", (json_int_t)o->timeout_s,
-		"on-timeout", o->on_timeout,
+		"on-timeout", o->on_timeout, "compress", o->compress,
 		"verify", !o->no_verify, "module", !o->no_module,
 		"insecure", o->security.insecure, "peer", o->security.peer);
 	int rc = arguments ? 0 : err_set(err, -EINVAL,
-					 "--to and --peer must be UTF-8");
+					 "--to, --peer and --compress must be UTF-8");
 
 	if (!rc)
 		rc = add_path(arguments, "page-classes", o->page_classes, err);
@@ -173,6 +179,7 @@ static int run(int argc, char **argv)
 		.downtime_limit_ms = 300,
 		.max_rounds = 30,
 		.on_timeout = "abort",
+		.compress = "auto",
 		.timeout_s = 30,
 	};
 	struct control_client *client = NULL;

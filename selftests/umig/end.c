@@ -33,6 +33,8 @@ void end_init(struct end *e, uint64_t low, uint64_t high, bool running)
 	pthread_cond_init(&e->changed, NULL);
 	e->params = MIGRATE_PARAMS_DEFAULT;
 	e->params.peer_timeout_ns = 5000000000ULL;
+	/* what is counted shall not depend on how fast the machine is */
+	e->params.pack.automatic = false;
 	e->state_dir = scratch_dir();
 	rc = handover_store_open(&e->params.store, e->state_dir, "vm", NULL);
 	assert(!rc);

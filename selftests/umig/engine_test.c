@@ -135,6 +135,67 @@ static void moves_all_memory_without_a_module(void **state)
 	assert_int_equal(p->target.last.bytes_rx, r->bytes_tx);
 }
 
+/* Content that compresses to less than half, and some that doesn't. */
+static void soften(struct pair *p)
+{
+	uint64_t i;
+
+	for (i = 0; i < PAGES; i++)
+		if (i % 3 == 1 && i % 4)
+			memset(fake_vm_page(&p->source.vm, i) + 1000, i, 3000);
+}
+
+static void migrate_compressed(struct pair *p, const char *how)
+{
+	const struct migrate_report *r = &p->source.last;
+	struct err err = { 0 };
+
+	soften(p);
+	assert_int_equal(pack_option_parse(how, &p->source.params.pack, &err),
+			 0);
+	migrate(p);
+	assert_moved(p);
+	assert_int_equal(r->pages_plain, PAGES - (PAGES + 2) / 3);
+	assert_int_equal(p->target.last.pages_plain, r->pages_plain);
+}
+
+static void compresses_by_lz4(void **state)
+{
+	struct pair *p = *state;
+
+	migrate_compressed(p, "lz4");
+	assert_true(p->source.last.bytes_tx <
+		    p->source.last.pages_plain * 4096 * 3 / 4);
+}
+
+static void compresses_by_zstd(void **state)
+{
+	struct pair *p = *state;
+
+	migrate_compressed(p, "zstd:3");
+	assert_true(p->source.last.bytes_tx <
+		    p->source.last.pages_plain * 4096 * 3 / 4);
+}
+
+static void compresses_as_it_pays(void **state)
+{
+	migrate_compressed(*state, "auto");
+}
+
+/* What is named goes between what is compressed, and comes whole if refused. */
+static void compresses_what_is_refused(void **state)
+{
+	struct pair *p = *state;
+
+	merge_all(p, 50);
+	p->pages.refuse_place = 7;
+	p->source.params.pack.plan = (struct pack_plan){ WIRE_CODEC_ZSTD, 1 };
+	migrate(p);
+	assert_moved(p);
+	assert_true(p->target.last.index_refused > 0);
+	assert_true(p->source.last.pages_held > 0);
+}
+
 static void says_nothing_of_a_module_that_was_not_wanted(void **state)
 {
 	struct pair *p = *state;
@@ -521,6 +582,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(moves_all_memory_without_a_module),
+		ENGINE_TEST(compresses_by_lz4),
+		ENGINE_TEST(compresses_by_zstd),
+		ENGINE_TEST(compresses_as_it_pays),
+		ENGINE_TEST(compresses_what_is_refused),
 		ENGINE_TEST(says_nothing_of_a_module_that_was_not_wanted),
 		ENGINE_TEST(names_held_pages_instead_of_sending_them),
 		ENGINE_TEST(names_held_pages_and_proves_them_whole),

@@ -22,6 +22,7 @@
 #include "umig/raw_peer.h"
 #include "wire/hello.h"
 #include "wire/msgs.h"
+#include "wire/packed.h"
 #include "wire/pages.h"
 
 #define LOW 64
@@ -693,6 +694,17 @@ static void torn_payload_is_refused(void **state)
 	assert_never_ran(f, "malformed PAGES");
 }
 
+static void packed_that_does_not_unpack_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t payload[64] = { WIRE_CODEC_ZSTD };
+
+	meet_target(f);
+	packed_head_encode(payload, WIRE_CODEC_ZSTD, 8 + 16 + 4096);
+	raw_peer_send(&f->peer, WIRE_PACKED, payload, sizeof(payload));
+	assert_never_ran(f, "malformed PACKED");
+}
+
 static void held_page_that_was_not_confirmed_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -815,6 +827,7 @@ int main(void)
 		TARGET_TEST(run_across_the_end_of_memory_is_refused),
 		TARGET_TEST(more_pages_than_there_are_in_one_frame_are_refused),
 		TARGET_TEST(torn_payload_is_refused),
+		TARGET_TEST(packed_that_does_not_unpack_is_refused),
 		TARGET_TEST(held_page_that_was_not_confirmed_is_refused),
 		TARGET_TEST(offers_out_of_order_are_refused),
 		TARGET_TEST(duplicate_of_another_round_comes_back),

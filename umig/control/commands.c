@@ -148,6 +148,15 @@ static int migrate_on_timeout(const json_t *args,
 	return 0;
 }
 
+static int migrate_compress(const json_t *args, struct migrate_params *params,
+			    struct err *err)
+{
+	const char *how = NULL;
+	int rc = args_string(args, "compress", &how, err);
+
+	return rc || !how ? rc : pack_option_parse(how, &params->pack, err);
+}
+
 static int migrate_numbers(const json_t *args, struct migrate_params *params,
 			   struct err *err)
 {
@@ -230,7 +239,7 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 	static const char *const known[] = {
 		"uri", "downtime-limit", "max-rounds", "on-timeout", "timeout",
 		"verify", "module", "digests-from", "page-classes", "insecure",
-		"key", "peers", "peer", NULL
+		"key", "peers", "peer", "compress", NULL
 	};
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
 	struct security security = SECURITY_INIT;
@@ -244,6 +253,8 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 		rc = migrate_numbers(args, &params, err);
 	if (!rc)
 		rc = migrate_on_timeout(args, &params, err);
+	if (!rc)
+		rc = migrate_compress(args, &params, err);
 	if (!rc)
 		rc = migrate_security(args, &security, err);
 	if (!rc)

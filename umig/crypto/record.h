@@ -32,6 +32,8 @@ enum record_cipher {
 	RECORD_XCHACHA20 = 2,
 };
 
+struct gcm;
+
 #define RECORD_CIPHER_BIT(cipher) (1U << (cipher))
 
 /** record_ciphers() - RECORD_CIPHER_BIT()s of what this CPU does well. */
@@ -58,6 +60,7 @@ const char *record_cipher_name(enum record_cipher cipher);
  * @rekey_records: when a new key is due,
  * @rekey_bytes: likewise; both ends have the same.
  * @rekeys: how often it was.
+ * @gcm: NULL, or what does the work: see record_speed_up().
  */
 struct record_key {
 	crypto_aead_aes256gcm_state aes;
@@ -69,6 +72,7 @@ struct record_key {
 	uint64_t rekey_records;
 	uint64_t rekey_bytes;
 	uint64_t rekeys;
+	struct gcm *gcm;
 };
 
 /**
@@ -84,6 +88,12 @@ int record_init(struct record_key *k, enum record_cipher cipher,
 		const uint8_t secret[RECORD_SECRET_SIZE], const char *label,
 		uint32_t channel);
 
+/**
+ * record_speed_up() - Do it faster from now on, where this host can: for keys
+ * of long records.  Such a key is not copied any more.
+ */
+void record_speed_up(struct record_key *k);
+
 /** record_set_rekey() - Other limits, for tests; before the first record. */
 void record_set_rekey(struct record_key *k, uint64_t records, uint64_t bytes);
 
@@ -92,7 +102,7 @@ void record_set_rekey(struct record_key *k, uint64_t records, uint64_t bytes);
  * @aad: may be NULL if @aad_bytes is 0; @data likewise.
  *
  * Return: 0; -EMSGSIZE: more than RECORD_BYTES_MAX; -EOVERFLOW: the numbers
- * are used up; -EPIPE: the key is wiped.
+ * are used up; -EPIPE: the key is wiped; -EIO: the cipher failed.
  */
 int record_seal(struct record_key *k, const void *aad, size_t aad_bytes,
 		uint8_t *data, size_t bytes, uint8_t tag[RECORD_TAG_SIZE]);

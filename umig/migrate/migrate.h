@@ -15,6 +15,7 @@
 #include "mem/digest_source.h"
 #include "mem/page_source.h"
 #include "migrate/handover_store.h"
+#include "migrate/pack_policy.h"
 #include "migrate/state.h"
 #include "migrate/vm_ops.h"
 #include "transport/credentials.h"
@@ -127,6 +128,7 @@ enum migrate_on_timeout {
  * @verify: source: compare all memory at both ends before GO.
  * @no_digests: source: every page that isn't zero shall be sent, which is no
  *	reason for a warning.
+ * @pack: source: how pages are compressed.
  * @proof: destination: how a source must prove that it has a page which it
  *	names by its digest.
  * @overcommit: destination: take a VM larger than the memory that is free.
@@ -148,6 +150,7 @@ struct migrate_params {
 	enum migrate_on_timeout on_timeout;
 	bool verify;
 	bool no_digests;
+	struct pack_option pack;
 	enum proof_mode proof;
 	bool overcommit;
 	const char *page_classes;
@@ -158,8 +161,8 @@ struct migrate_params {
 };
 
 /**
- * MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, sampled proofs,
- * 30 s.
+ * MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, pages compressed
+ * as it pays, sampled proofs, 30 s.
  */
 extern const struct migrate_params MIGRATE_PARAMS_DEFAULT;
 

@@ -30,6 +30,7 @@ const struct migrate_params MIGRATE_PARAMS_DEFAULT = {
 	.max_rounds = 30,
 	.on_timeout = MIGRATE_ON_TIMEOUT_ABORT,
 	.verify = true,
+	.pack = { .automatic = true },
 	.proof = PROOF_SAMPLED,
 	.peer_timeout_ns = 30000000000ULL,
 };

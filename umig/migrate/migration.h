@@ -54,6 +54,8 @@ struct migration {
 	bool full_proof;	/* pages that are named are proved whole */
 	struct channel *ch;
 	struct err err;
+	unsigned int codecs;	/* source: WIRE_CODEC_BIT()s of its peer's */
+	uint64_t state_bytes;	/* source: of the machine state sent */
 	bool abandoned;		/* the process ends in HANDOVER_UNKNOWN */
 	struct migrate_report live;	/* all but the state */
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "lib/bitmap.h"
 #include "migrate/page_class.h"
@@ -15,6 +16,9 @@
 
 /* More offers than a source makes: see OFFERS_PER_PAGE in sender.c. */
 #define OFFERS_PER_PAGE 4
+/* Pages to populate at once: 256 KiB; for fewer than that a fault is cheaper. */
+#define POPULATE_PAGES 64
+#define POPULATE_MIN 4
 
 int placer_init(struct placer *p, const struct memslots *ms,
 		struct page_source *pages)
@@ -157,6 +161,20 @@ static int place_zero(struct placer *p, const struct pages_run *run,
 	return 0;
 }
 
+/*
+ * Take the page faults of @pages pages that are written for the first time at
+ * once, few enough to be still in the cache when they are.  Before Linux 5.14
+ * they are taken one by one.
+ */
+static void populate(const struct placer *p, uint8_t *hva, uint64_t index,
+		     uint32_t pages)
+{
+	if (pages > POPULATE_PAGES)
+		pages = POPULATE_PAGES;
+	if (pages >= POPULATE_MIN && !bitmap_test(p->received.touched, index))
+		madvise(hva, pages * UMIG_PAGE_SIZE, MADV_POPULATE_WRITE);
+}
+
 static int place_plain(struct placer *p, const struct pages_run *run,
 		       uint64_t index, uint32_t round)
 {
@@ -164,6 +182,9 @@ static int place_plain(struct placer *p, const struct pages_run *run,
 	uint32_t i;
 
 	for (i = 0; i < run->pages; i++, index++) {
+		if (i % POPULATE_PAGES == 0)
+			populate(p, hva + i * UMIG_PAGE_SIZE, index,
+				 run->pages - i);
 		if (!received_accepts(&p->received, index, round))
 			continue;
 		memcpy(hva + i * UMIG_PAGE_SIZE,

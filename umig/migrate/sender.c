@@ -10,14 +10,10 @@
 #include <string.h>
 
 #include "lib/bitmap.h"
-#include "mem/zero.h"
 #include "migrate/page_class.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
-/* What QEMU's plain pre-copy writes for a page, and for a zero page. */
-#define PLAIN_PAGE_BYTES (4096 + 8)
-#define PLAIN_ZERO_BYTES 9
 /* Offers for each page of RAM that a migration may make, over all rounds. */
 #define OFFERS_PER_PAGE 4
 /* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
@@ -30,10 +26,21 @@ static uint32_t offers_limit(uint64_t pages)
 	return limit < OFFERS_NONE ? limit : OFFERS_NONE - 1;
 }
 
+/* The policy, or NULL if nothing can be, or shall be, compressed. */
+static struct packing *init_packing(struct sender *s)
+{
+	const struct pack_option *option = &s->m->params.pack;
+
+	packing_init(&s->packing, option, s->m->codecs, 1);
+	return s->m->codecs && (option->automatic || option->plan.codec) ?
+		       &s->packing : NULL;
+}
+
 int sender_init(struct sender *s, struct migration *m,
 		struct digest_source *digests)
 {
 	uint64_t pages = m->ms->pages;
+	struct packing *packing;
 
 	memset(s, 0, sizeof(*s));
 	s->m = m;
@@ -44,11 +51,11 @@ int sender_init(struct sender *s, struct migration *m,
 	s->pending = bitmap_alloc(pages);
 	s->round_of = calloc(pages, sizeof(*s->round_of));
 	s->class = calloc(pages, 1);
-	s->count[PAGE_CLASS_NONE] = pages;
+	packing = init_packing(s);
 	if (!s->todo || !s->next || !s->plain_only || !s->pending ||
 	    !s->round_of || !s->class ||
 	    offers_init(&s->offers, offers_limit(pages)) ||
-	    duplicates_init(&s->dups)) {
+	    encoder_init(&s->encoder, m->ms, m->ch, s->class, packing)) {
 		sender_exit(s);
 		return err_set(&m->err, -ENOMEM,
 			       "out of memory for the state of %llu pages",
@@ -64,10 +71,11 @@ void sender_exit(struct sender *s)
 	free(s->plain_only);
 	free(s->pending);
 	free(s->round_of);
+	encoder_exit(&s->encoder);
+	packing_exit(&s->packing);
 	free(s->class);
 	offers_exit(&s->offers);
 	nonces_exit(&s->nonces);
-	duplicates_exit(&s->dups);
 }
 
 void sender_begin_round(struct sender *s)
@@ -80,6 +88,7 @@ void sender_begin_round(struct sender *s)
 	       BITMAP_WORDS(s->m->ms->pages) * sizeof(*s->next));
 	s->round++;
 	s->cursor = 0;
+	encoder_begin_round(&s->encoder, s->round);
 }
 
 void sender_written(void *arg, uint64_t gfn, uint64_t pages)
@@ -114,68 +123,22 @@ static int lost(struct sender *s, int rc)
 /* Send the PAGES frame being written, if any. */
 static int flush_pages(struct sender *s)
 {
-	size_t bytes;
-
-	if (!s->writing)
-		return 0;
-	s->writing = false;
-	bytes = pages_writer_end(&s->writer);
-	if (!bytes)
-		return 0;
-	return lost(s, channel_send(s->m->ch, WIRE_PAGES, bytes));
+	return lost(s, encoder_flush(&s->encoder));
 }
 
-/* Room in the PAGES frame for a page; the frame before is sent if full. */
-static int add_page(struct sender *s, uint64_t gfn, uint8_t class, void **at)
+/* Page @index goes out now, in this round. */
+static void claim(struct sender *s, uint64_t index)
 {
-	void *room;
-	int rc;
-
-	/* a run is of one slot, also where slots touch */
-	if (s->writing && memslots_find(s->m->ms, gfn)->gfn == gfn)
-		pages_writer_break(&s->writer);
-	if (s->writing) {
-		*at = pages_writer_add(&s->writer, gfn, class);
-		if (*at)
-			return 0;
-		rc = flush_pages(s);
-		if (rc)
-			return rc;
-	}
-	rc = lost(s, channel_payload(s->m->ch, &room));
-	if (rc)
-		return rc;
-	pages_writer_init(&s->writer, room, s->round);
-	s->writing = true;
-	*at = pages_writer_add(&s->writer, gfn, class);
-	return 0;
-}
-
-/* Keep the books on a page that is going out as @class. */
-static void account(struct sender *s, uint64_t index, uint8_t class)
-{
-	struct migrate_report *live = &s->m->live;
-
 	if (s->class[index] && !bitmap_test(s->plain_only, index))
-		live->pages_resent++;
-	s->count[s->class[index]]--;
-	s->count[class]++;
-	s->class[index] = class;
+		s->m->live.pages_resent++;
 	s->round_of[index] = s->round;
 	bitmap_clear(s->pending, index);
-	live->bytes_plain_equivalent += class == PAGE_CLASS_ZERO ?
-						PLAIN_ZERO_BYTES :
-						PLAIN_PAGE_BYTES;
 }
 
-static int send_zero(struct sender *s, uint64_t index, uint64_t gfn)
+static int send_zero(struct sender *s, uint64_t index)
 {
-	void *at;
-	int rc = add_page(s, gfn, WIRE_RUN_ZERO, &at);
-
-	if (!rc)
-		account(s, index, PAGE_CLASS_ZERO);
-	return rc;
+	claim(s, index);
+	return lost(s, encoder_zero(&s->encoder, index));
 }
 
 /*
@@ -186,60 +149,18 @@ static int send_held(struct sender *s, uint64_t index, uint32_t number)
 {
 	struct wire_held held = { .number = htole32(number) };
 	uint64_t gfn = memslots_gfn(s->m->ms, index);
-	void *at;
-	int rc = add_page(s, gfn, WIRE_RUN_HELD, &at);
 
-	if (rc)
-		return rc;
 	proof_make(nonces_find(&s->nonces, number), number,
 		   memslots_hva(s->m->ms, gfn), held.proof);
-	memcpy(at, &held, sizeof(held));
-	account(s, index, PAGE_CLASS_HELD);
-	return 0;
+	claim(s, index);
+	return lost(s, encoder_held(&s->encoder, index, &held));
 }
 
-static int send_duplicate(struct sender *s, uint64_t index, uint64_t gfn,
-			  uint64_t original)
-{
-	struct wire_duplicate dup = {
-		.gfn = htole64(original),
-		.round = htole32(s->round),
-	};
-	void *at;
-	int rc = add_page(s, gfn, WIRE_RUN_DUPLICATE, &at);
-
-	if (rc)
-		return rc;
-	memcpy(at, &dup, sizeof(dup));
-	account(s, index, PAGE_CLASS_DUPLICATE);
-	return 0;
-}
-
-/*
- * Send a page by its bytes: zero, or whole.  @refused: the number of the offer
- * that the destination doesn't hold, or OFFERS_NONE: a twin of such a page can
- * be named instead of being sent.
- */
+/* As encoder_bytes(). */
 static int send_bytes(struct sender *s, uint64_t index, uint32_t refused)
 {
-	uint64_t original, gfn = memslots_gfn(s->m->ms, index);
-	const void *page = memslots_hva(s->m->ms, gfn);
-	void *at;
-	int rc;
-
-	if (page_is_zero(page))
-		return send_zero(s, index, gfn);
-	if (refused != OFFERS_NONE &&
-	    duplicates_find(&s->dups, refused, s->round, page, &original))
-		return send_duplicate(s, index, gfn, original);
-	rc = add_page(s, gfn, WIRE_RUN_PLAIN, &at);
-	if (rc)
-		return rc;
-	memcpy(at, page, UMIG_PAGE_SIZE);
-	account(s, index, PAGE_CLASS_PLAIN);
-	if (refused != OFFERS_NONE)
-		duplicates_keep(&s->dups, refused, gfn, s->round, at);
-	return 0;
+	claim(s, index);
+	return lost(s, encoder_bytes(&s->encoder, index, refused));
 }
 
 /* The OFFER being collected goes out behind the pages before it. */
@@ -314,8 +235,7 @@ static int send_run(struct sender *s, uint64_t first, unsigned int n)
 	for (i = 0; i < n && !rc; i++) {
 		switch (s->batch_class[i]) {
 		case DIGEST_ZERO:
-			rc = send_zero(s, first + i,
-				       memslots_gfn(s->m->ms, first + i));
+			rc = send_zero(s, first + i);
 			break;
 		case DIGEST_KNOWN:
 			rc = send_known(s, first + i, &s->batch_digest[i]);
@@ -514,8 +434,12 @@ int sender_end_round(struct sender *s)
 
 void sender_count(const struct sender *s, struct migrate_report *r)
 {
-	r->pages_zero = s->count[PAGE_CLASS_ZERO];
-	r->pages_held = s->count[PAGE_CLASS_HELD];
-	r->pages_duplicate = s->count[PAGE_CLASS_DUPLICATE];
-	r->pages_plain = s->count[PAGE_CLASS_PLAIN];
+	const struct encoder *e = &s->encoder;
+
+	r->pages_zero = e->count[PAGE_CLASS_ZERO];
+	r->pages_held = e->count[PAGE_CLASS_HELD];
+	r->pages_duplicate = e->count[PAGE_CLASS_DUPLICATE];
+	r->pages_plain = e->count[PAGE_CLASS_PLAIN];
+	r->bytes_plain_equivalent = e->bytes_plain_equivalent +
+				    s->m->state_bytes;
 }

@@ -19,12 +19,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "migrate/duplicates.h"
+#include "migrate/encode.h"
 #include "migrate/migration.h"
 #include "migrate/nonces.h"
 #include "migrate/offers.h"
 #include "migrate/page_class.h"
-#include "wire/pages.h"
+#include "wire/frame.h"
 
 #define SENDER_BATCH WIRE_BATCH_PAGES
 
@@ -39,7 +39,6 @@
  * @pending: pages that wait on an offer.
  * @round_of: the round in which each page was last handled, 0: never.
  * @class: how each page went last, &enum page_class.
- * @count: pages of each class.
  * @cursor: where in @todo the next batch begins.
  */
 struct sender {
@@ -52,16 +51,12 @@ struct sender {
 	uint64_t *pending;
 	uint32_t *round_of;
 	uint8_t *class;
-	uint64_t count[PAGE_CLASSES];
 	uint64_t cursor;
 
 	struct offers offers;
 	struct nonces nonces;
-	struct duplicates dups;
-
-	/* a PAGES frame being written */
-	struct pages_writer writer;
-	bool writing;
+	struct packing packing;
+	struct encoder encoder;
 
 	/* an OFFER being collected */
 	digest_t offered[SENDER_BATCH];

@@ -29,6 +29,7 @@
 #include "transport/dial.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
+#include "wire/packed.h"
 
 /* Five seconds, with the pauses in between. */
 #define TAKE_BACK_TRIES 25
@@ -126,6 +127,7 @@ static int recv_hello(struct migration *m, bool *offer)
 	if (!rc)
 		*offer = may_offer(m, &peer);
 	m->full_proof = peer.flags & WIRE_HELLO_FULL_PROOF;
+	m->codecs = wire_codecs_of_hello(peer.flags);
 	hello_free(&peer);
 	return rc;
 }
@@ -210,7 +212,7 @@ static int send_state(struct migration *m)
 			migration_lost(m, rc);
 		at += n;
 	}
-	m->live.bytes_plain_equivalent += state.len;
+	m->state_bytes = state.len;
 	buf_free(&state);
 	return rc;
 }
@@ -381,10 +383,10 @@ void migrate_source(struct migration *m)
 		write_page_classes(&src);
 	m->live.pages_remaining = 0;
 	migration_publish(m);
-	channel_close(m->ch);
-	m->ch = NULL;
 	if (src.sender_ready)
 		sender_exit(&src.sender);
+	channel_close(m->ch);
+	m->ch = NULL;
 	if (m->params.digests)
 		m->params.digests->close(m->params.digests);
 	if (m->abandoned)

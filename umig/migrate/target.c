@@ -24,6 +24,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "migrate/handover.h"
+#include "migrate/pack.h"
 #include "migrate/place.h"
 #include "migrate/verify.h"
 #include "transport/tcp.h"
@@ -44,6 +45,7 @@
  * struct target - One run of it.
  * @m: the migration.
  * @placer: pages.
+ * @unpacker: of those that are packed, to @unpacked.
  * @state: the machine state as far as it has come; its size in @state_total.
  * @state_loaded: it was complete, and is loaded.
  * @handover: from PREPARE on.
@@ -53,6 +55,8 @@
 struct target {
 	struct migration *m;
 	struct placer placer;
+	struct unpacker unpacker;
+	uint8_t *unpacked;
 	struct buf state;
 	uint32_t state_total;
 	bool state_loaded;
@@ -125,12 +129,12 @@ static void note_unproven(struct target *t)
 	migration_warn(t->m, "%s", err_text(&why));
 }
 
-static int on_pages(struct target *t, const struct frame_in *in)
+static int place_pages(struct target *t, const void *payload, size_t bytes)
 {
 	struct placer *p = &t->placer;
 	uint32_t at, n;
 	void *room;
-	int rc = placer_pages(p, in->payload, in->bytes, &t->m->err);
+	int rc = placer_pages(p, payload, bytes, &t->m->err);
 
 	note_unproven(t);
 	for (at = 0; !rc && at < p->nr_refused; at += n) {
@@ -148,6 +152,16 @@ static int on_pages(struct target *t, const struct frame_in *in)
 		t->m->live.index_refused += n;
 	}
 	return rc;
+}
+
+static int on_packed(struct target *t, const struct frame_in *in)
+{
+	size_t bytes;
+
+	if (unpack(&t->unpacker, in->payload, in->bytes, t->unpacked,
+		   WIRE_PAYLOAD_MAX, &bytes))
+		return bad_frame(t, in);
+	return place_pages(t, t->unpacked, bytes);
 }
 
 static int on_round_end(struct target *t, const struct frame_in *in)
@@ -257,7 +271,9 @@ static int handle(struct target *t, const struct frame_in *in)
 	case WIRE_OFFER:
 		return on_offer(t, in);
 	case WIRE_PAGES:
-		return on_pages(t, in);
+		return place_pages(t, in->payload, in->bytes);
+	case WIRE_PACKED:
+		return on_packed(t, in);
 	case WIRE_ROUND_END:
 		return on_round_end(t, in);
 	case WIRE_STATE:
@@ -344,6 +360,7 @@ static int check_hello(struct migration *m, const struct frame_in *in)
 
 static int greet(struct migration *m)
 {
+	uint32_t flags = WIRE_HELLO_CODECS;
 	struct page_source *ps = m->params.pages;
 	struct machine machine = { 0 };
 	struct frame_in in;
@@ -357,13 +374,14 @@ static int greet(struct migration *m)
 	if (rc)
 		return rc;
 	m->full_proof = m->params.proof == PROOF_FULL || m->peer.full_proof;
+	if (m->full_proof)
+		flags |= WIRE_HELLO_FULL_PROOF;
 	rc = m->ops->machine(m->vm, &machine);
 	if (rc)
 		err_set(&m->err, rc, "cannot describe the machine: %s",
 			strerror(-rc));
 	else
-		rc = migration_hello(m, &machine,
-				     m->full_proof ? WIRE_HELLO_FULL_PROOF : 0,
+		rc = migration_hello(m, &machine, flags,
 				     ps ? ps->key_id : NULL);
 	machine_free(&machine);
 	return rc;
@@ -442,8 +460,11 @@ static int migrate(struct target *t)
 	struct frame_in in;
 	int rc = placer_init(&t->placer, m->ms, m->params.pages);
 
-	if (rc)
-		return err_set(&m->err, rc,
+	if (!rc)
+		rc = unpacker_init(&t->unpacker);
+	t->unpacked = malloc(WIRE_PAYLOAD_MAX);
+	if (rc || !t->unpacked)
+		return err_set(&m->err, -ENOMEM,
 			       "out of memory for the state of %llu pages",
 			       (unsigned long long)m->ms->pages);
 	rc = wait_for_source(t, &in);
@@ -481,6 +502,8 @@ void migrate_target(struct migration *m)
 	m->ch = NULL;
 	buf_free(&t.state);
 	placer_exit(&t.placer);
+	unpacker_exit(&t.unpacker);
+	free(t.unpacked);
 	if (m->params.pages)
 		m->params.pages->close(m->params.pages);
 	migration_enter(m, !rc ? MIGRATE_COMPLETED :

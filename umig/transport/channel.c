@@ -66,6 +66,11 @@ struct channel {
 	unsigned int first;
 	unsigned int queued;
 	size_t frame_bytes[SEND_BUFFERS];
+	uint16_t frame_type[SEND_BUFFERS];
+	uint64_t queued_ns[SEND_BUFFERS];
+	channel_sent_fn *on_sent;
+	void *on_sent_arg;
+	uint64_t done_ns;	/* when the frame before was sent */
 	size_t sent;		/* of the first queued frame */
 	bool send_busy;
 	int send_error;
@@ -175,6 +180,18 @@ static void pace(struct channel *ch, uint64_t bytes)
 	ch->send_progress_ns = ch->send_from_ns;
 }
 
+static void tell_sent(struct channel *ch)
+{
+	uint64_t now = clock_now_ns(), since = ch->queued_ns[ch->first];
+
+	if (since < ch->done_ns)
+		since = ch->done_ns;
+	ch->done_ns = now;
+	if (ch->on_sent)
+		ch->on_sent(ch->on_sent_arg, ch->frame_type[ch->first],
+			    ch->frame_bytes[ch->first], now - since);
+}
+
 static void sent(struct channel *ch, int res)
 {
 	ch->send_busy = false;
@@ -190,6 +207,7 @@ static void sent(struct channel *ch, int res)
 	pace(ch, res);
 	if (ch->sent < ch->frame_bytes[ch->first])
 		return;
+	tell_sent(ch);
 	ch->sent = 0;
 	ch->first = (ch->first + 1) % SEND_BUFFERS;
 	ch->queued--;
@@ -311,6 +329,8 @@ static void use_session(struct channel *ch, const struct session *session)
 	ch->head_bytes = SEALED_HEAD_BYTES;
 	ch->seal = session->tx;
 	ch->open = session->rx;
+	record_speed_up(&ch->seal);
+	record_speed_up(&ch->open);
 	ch->send_sequence = session->tx.counter;
 	ch->recv_sequence = session->rx.counter;
 }
@@ -345,6 +365,8 @@ int channel_open(struct channel **out, int fd, const struct session *session,
 	return 0;
 
 unmap:
+	record_wipe(&ch->seal);
+	record_wipe(&ch->open);
 	munmap(ch->buffers, BUFFERS_BYTES);
 free_channel:
 	free(ch);
@@ -419,14 +441,22 @@ int channel_send(struct channel *ch, uint16_t type, size_t bytes)
 	wire_frame_encode(at + ch->head_bytes, type, bytes,
 			  ch->send_sequence++);
 	ch->frame_bytes[i] = frame_bytes;
+	ch->frame_type[i] = type;
 	if (ch->sealed) {
 		ch->frame_bytes[i] += SEALED_OVERHEAD;
 		rc = sealed_seal(&ch->seal, at, frame_bytes);
 		if (rc)
 			return rc;
 	}
+	ch->queued_ns[i] = clock_now_ns();
 	ch->queued++;
 	return pump(ch, 0);
+}
+
+void channel_on_sent(struct channel *ch, channel_sent_fn *fn, void *arg)
+{
+	ch->on_sent = fn;
+	ch->on_sent_arg = arg;
 }
 
 int channel_send_copy(struct channel *ch, uint16_t type, const void *payload,

@@ -90,6 +90,21 @@ int channel_send(struct channel *ch, uint16_t type, size_t bytes);
 int channel_send_copy(struct channel *ch, uint16_t type, const void *payload,
 		      size_t bytes);
 
+/**
+ * typedef channel_sent_fn - Told of each frame that the kernel has taken.
+ * @bytes: of it, as it travels.
+ * @busy_ns: for how long it, and nothing before it, was what the link, or the
+ *	rate, kept waiting.
+ */
+typedef void channel_sent_fn(void *arg, uint16_t type, size_t bytes,
+			     uint64_t busy_ns);
+
+/**
+ * channel_on_sent() - Call @fn, on the channel's thread and out of the other
+ * calls, for the frames that are sent from now on, in their order; NULL: don't.
+ */
+void channel_on_sent(struct channel *ch, channel_sent_fn *fn, void *arg);
+
 /** channel_flush() - Wait until the kernel has taken all queued frames. */
 int channel_flush(struct channel *ch);
 

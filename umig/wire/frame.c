@@ -27,6 +27,7 @@ static const char *const wire_type_names[] = {
 	[WIRE_GO] = "GO",
 	[WIRE_STARTED] = "STARTED",
 	[WIRE_NOT_STARTED] = "NOT_STARTED",
+	[WIRE_PACKED] = "PACKED",
 };
 
 _Static_assert(sizeof(wire_type_names) / sizeof(wire_type_names[0]) ==

@@ -47,6 +47,7 @@
  * @WIRE_GO: S: run.  I never will again, unless you say NOT_STARTED.
  * @WIRE_STARTED: T: the guest runs here.  Last frame.
  * @WIRE_NOT_STARTED: T: it does not and never will here.  Last frame.
+ * @WIRE_PACKED: S: a PAGES, compressed (packed.h); if T's HELLO has the codec.
  */
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -67,6 +68,7 @@ enum wire_type {
 	WIRE_GO = 16,
 	WIRE_STARTED = 17,
 	WIRE_NOT_STARTED = 18,
+	WIRE_PACKED = 19,
 	WIRE_TYPES
 };
 
@@ -115,6 +117,13 @@ struct wire_duplicate {
 	uint64_t gfn;
 	uint32_t round;
 	uint32_t reserved;	/* 0 */
+} __attribute__((packed));
+
+/* PACKED: this header, then what unpacks to a PAGES payload. */
+struct wire_packed {
+	uint8_t codec;		/* enum wire_codec */
+	uint8_t reserved[3];	/* 0 */
+	uint32_t raw_bytes;	/* of the PAGES payload; more than come here */
 } __attribute__((packed));
 
 /* OFFER: this header, then @count digests of 32 bytes. */

@@ -20,7 +20,10 @@
 #define WIRE_HELLO_DIGESTS (1U << 1)	/* @key_id is valid */
 #define WIRE_HELLO_VERIFY (1U << 2)	/* source: VERIFY will come */
 #define WIRE_HELLO_FULL_PROOF (1U << 3)	/* destination: prove whole pages */
-#define WIRE_HELLO_FLAGS 15U
+#define WIRE_HELLO_LZ4 (1U << 4)	/* destination: PACKED may be LZ4 */
+#define WIRE_HELLO_ZSTD (1U << 5)	/* destination: PACKED may be Zstandard */
+#define WIRE_HELLO_CODECS (WIRE_HELLO_LZ4 | WIRE_HELLO_ZSTD)
+#define WIRE_HELLO_FLAGS 63U
 
 /**
  * struct hello - A decoded HELLO.  Zero-initialise, hello_free().

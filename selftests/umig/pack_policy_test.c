@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The choice of what to pack with, against a simulated migration: workers that
+ * pack, a queue, a socket's buffer, a link and a receiver that unpacks.  "auto"
+ * must never take 5 % longer than not packing at all, and come near the best
+ * plan that could have been fixed.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "migrate/pack_policy.h"
+
+#define BATCH (2U << 20)
+#define QUEUE 8
+#define BOTH (WIRE_CODEC_BIT(WIRE_CODEC_LZ4) | WIRE_CODEC_BIT(WIRE_CODEC_ZSTD))
+#define MB 1e6
+/*
+ * What finding out may cost at once: some batches packed, in seconds, and those
+ * that go as they are before the link is known.
+ */
+#define START 0.015
+#define START_BATCHES 2
+
+/* In the order of the policy's own. */
+static const struct pack_plan plans[PACK_PLANS] = {
+	{ 0, 0 }, { WIRE_CODEC_LZ4, 0 }, { WIRE_CODEC_ZSTD, 1 },
+	{ WIRE_CODEC_ZSTD, 3 }, { WIRE_CODEC_ZSTD, 6 },
+};
+
+/* struct host - Bytes a second. */
+struct host {
+	const char *name;
+	double pack[PACK_PLANS];
+	double unpack[PACK_PLANS];
+	unsigned int workers;
+};
+
+static const struct host hosts[] = {
+	{ "one slow worker",
+	  { 0, 400 * MB, 250 * MB, 150 * MB, 50 * MB },
+	  { 20e9, 2000 * MB, 800 * MB, 800 * MB, 800 * MB }, 1 },
+	{ "two workers",
+	  { 0, 700 * MB, 450 * MB, 250 * MB, 90 * MB },
+	  { 20e9, 3000 * MB, 1500 * MB, 1500 * MB, 1500 * MB }, 2 },
+	{ "eight workers",
+	  { 0, 700 * MB, 450 * MB, 250 * MB, 90 * MB },
+	  { 20e9, 12000 * MB, 8000 * MB, 8000 * MB, 8000 * MB }, 8 },
+	{ "a receiver that unpacks slowly",
+	  { 0, 700 * MB, 450 * MB, 250 * MB, 90 * MB },
+	  { 20e9, 1500 * MB, 500 * MB, 500 * MB, 500 * MB }, 4 },
+};
+
+/* struct content - Packed bytes a byte; of every @every'th batch, @other. */
+struct content {
+	const char *name;
+	double ratio[PACK_PLANS];
+	unsigned int every;
+	double other;
+};
+
+static const struct content contents[] = {
+	{ "like memory", { 1, 0.45, 0.33, 0.30, 0.27 } },
+	{ "text", { 1, 0.30, 0.18, 0.16, 0.13 } },
+	{ "nearly empty", { 1, 0.03, 0.01, 0.01, 0.01 } },
+	{ "hardly packable", { 1, 0.93, 0.90, 0.89, 0.88 } },
+	{ "packed already", { 1, 1, 1, 1, 1 } },
+	{ "half packed already", { 1, 0.45, 0.33, 0.30, 0.27 }, 2, 1 },
+};
+
+static const double links[] = {
+	1.2 * MB, 12 * MB, 117 * MB, 300 * MB, 1170 * MB, 3000 * MB, 10000 * MB,
+};
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+/* struct sim - A migration; times in seconds. */
+struct sim {
+	const struct host *host;
+	const struct content *content;
+	double link;
+	double link_later;	/* from batch @change on; 0: as before */
+	const struct content *content_later;
+	unsigned int change;
+	double worker[8];
+	double sent[QUEUE];	/* when the batch QUEUE before was on its way */
+	double accepted;	/* when the socket took the last byte */
+	double drained;		/* when the link is through with it */
+	double placed;		/* when the receiver is */
+	unsigned int batch;
+	unsigned int used[PACK_PLANS];
+	unsigned int raw_before;	/* used[0] at the change */
+};
+
+/* struct event - A batch that the socket takes at @at. */
+struct event {
+	struct pack_plan plan;
+	double bytes, busy, at;
+};
+
+static uint64_t ns(double s)
+{
+	return (uint64_t)(s * 1e9);
+}
+
+static unsigned int index_of(struct pack_plan plan)
+{
+	unsigned int i;
+
+	for (i = 0; i < PACK_PLANS; i++)
+		if (!memcmp(&plans[i], &plan, sizeof(plan)))
+			return i;
+	fail();
+	return 0;
+}
+
+static double ratio_of(const struct sim *s, unsigned int i)
+{
+	const struct content *c = s->content;
+
+	if (c->every && s->batch % (2 * c->every) < c->every)
+		return i ? c->other : 1;
+	return c->ratio[i];
+}
+
+static unsigned int next_worker(const struct sim *s)
+{
+	unsigned int i, first = 0;
+
+	for (i = 1; i < s->host->workers; i++)
+		if (s->worker[i] < s->worker[first])
+			first = i;
+	return first;
+}
+
+static void run_trial(struct sim *s, struct pack_policy *p, double *now)
+{
+	struct pack_plan plan;
+	unsigned int i;
+	double took;
+
+	if (!pack_policy_trial(p, &plan, ns(*now)))
+		return;
+	i = index_of(plan);
+	took = PACK_TRIAL_BYTES / s->host->pack[i];
+	*now += took;
+	pack_policy_tried(p, plan, PACK_TRIAL_BYTES,
+			  PACK_TRIAL_BYTES * ratio_of(s, i), ns(took),
+			  ns(*now));
+}
+
+/* What a socket holds grows with the link, within bounds. */
+static double buffer_bytes(double link)
+{
+	double bytes = link * 0.03;
+
+	return bytes < 128e3 ? 128e3 : bytes > 4e6 ? 4e6 : bytes;
+}
+
+/* The socket takes bytes while its buffer has room; the link drains it. */
+static void send_batch(struct sim *s, unsigned int i, double bytes,
+		       double ready, struct event *e)
+{
+	double start = ready > s->accepted ? ready : s->accepted;
+	double drained = start > s->drained ? start : s->drained;
+	double placed;
+
+	drained += bytes / s->link;
+	placed = drained > s->placed ? drained : s->placed;
+	placed += BATCH / s->host->unpack[bytes < BATCH ? i : 0];
+	s->placed = placed;
+	/* a receiver that is behind stops the link */
+	s->drained = placed;
+	s->accepted = s->drained - buffer_bytes(s->link) / s->link;
+	if (s->accepted < start + 1e-6)
+		s->accepted = start + 1e-6;
+	*e = (struct event){ plans[i], bytes, s->accepted - start,
+			     s->accepted };
+}
+
+static void step(struct sim *s, struct pack_policy *p, struct event *e)
+{
+	unsigned int w = next_worker(s), i;
+	double now = s->worker[w], took, ratio;
+
+	if (s->change && s->batch == s->change) {
+		s->raw_before = s->used[0];
+		s->link = s->link_later ? s->link_later : s->link;
+		s->content = s->content_later ? s->content_later : s->content;
+	}
+	if (now < s->sent[s->batch % QUEUE])
+		now = s->sent[s->batch % QUEUE];
+	run_trial(s, p, &now);
+	i = index_of(pack_policy_choose(p, ns(now)));
+	s->used[i]++;
+	ratio = ratio_of(s, i);
+	took = i ? BATCH / s->host->pack[i] : 0;
+	s->worker[w] = now + took;
+	pack_policy_packed(p, plans[i], BATCH, BATCH * ratio, ns(took),
+			   ns(now + took));
+	send_batch(s, i, BATCH * ratio, now + took, e);
+	s->sent[s->batch % QUEUE] = s->accepted;
+	s->batch++;
+}
+
+/* The policy hears of what was sent when it was, not before. */
+static double simulate(struct sim *s, const struct pack_option *option,
+		       unsigned int batches)
+{
+	struct pack_policy p;
+	struct event queue[QUEUE];
+	unsigned int heard = 0;
+
+	pack_policy_init(&p, option, BOTH, s->host->workers, 0);
+	while (s->batch < batches) {
+		double now = s->worker[next_worker(s)];
+
+		if (s->batch >= QUEUE && now < s->sent[s->batch % QUEUE])
+			now = s->sent[s->batch % QUEUE];
+		while (heard < s->batch && queue[heard % QUEUE].at <= now) {
+			struct event *e = &queue[heard++ % QUEUE];
+
+			pack_policy_sent(&p, e->plan, e->bytes, ns(e->busy),
+					 ns(e->at));
+		}
+		step(s, &p, &queue[s->batch % QUEUE]);
+	}
+	return s->placed;
+}
+
+static double run(const struct host *h, const struct content *c, double link,
+		  const char *text, unsigned int batches, struct sim *s)
+{
+	struct pack_option option;
+
+	assert_int_equal(pack_option_parse(text, &option, NULL), 0);
+	*s = (struct sim){ .host = h, .content = c, .link = link };
+	return simulate(s, &option, batches);
+}
+
+static double best_fixed(const struct host *h, const struct content *c,
+			 double link, unsigned int batches)
+{
+	static const char *const fixed[] = {
+		"none", "lz4", "zstd:1", "zstd:3", "zstd:6",
+	};
+	double best = 0, t;
+	struct sim s;
+	unsigned int i;
+
+	for (i = 0; i < NR(fixed); i++) {
+		t = run(h, c, link, fixed[i], batches, &s);
+		if (!i || t < best)
+			best = t;
+	}
+	return best;
+}
+
+/* All hosts, contents and links: auto's time over none's and the best's. */
+static void check_table(unsigned int batches, double over_none,
+			double over_best)
+{
+	unsigned int h, c, l, bad = 0;
+
+	for (h = 0; h < NR(hosts); h++)
+		for (c = 0; c < NR(contents); c++)
+			for (l = 0; l < NR(links); l++) {
+				struct sim s;
+				double none, best, t;
+
+				none = run(&hosts[h], &contents[c], links[l],
+					   "none", batches, &s);
+				best = best_fixed(&hosts[h], &contents[c],
+						  links[l], batches);
+				t = run(&hosts[h], &contents[c], links[l],
+					"auto", batches, &s);
+				best += START + START_BATCHES * BATCH / links[l];
+				if (t <= none * over_none + START &&
+				    t <= best * over_best)
+					continue;
+				bad++;
+				print_error("%s, %s, %.0f MB/s: %.3f s, none %.3f, best %.3f; plans %u %u %u %u %u\n",
+					    hosts[h].name, contents[c].name,
+					    links[l] / MB, t, none, best,
+					    s.used[0], s.used[1], s.used[2],
+					    s.used[3], s.used[4]);
+			}
+	assert_int_equal(bad, 0);
+}
+
+static void auto_is_never_slower_than_none(void **state)
+{
+	(void)state;
+	check_table(32, 1.05, 1e9);
+	check_table(256, 1.05, 1e9);
+}
+
+static void auto_comes_near_the_best(void **state)
+{
+	(void)state;
+	check_table(1024, 1.05, 1.15);
+}
+
+/* All changes of the link by halves of a migration. */
+static void auto_follows_the_link(void **state)
+{
+	struct pack_option automatic = { .automatic = true }, none = { 0 };
+	unsigned int a, b, h;
+
+	(void)state;
+	for (h = 0; h < NR(hosts); h++)
+		for (a = 1; a < NR(links); a++)
+			for (b = 1; b < NR(links); b++) {
+				struct sim s = {
+					.host = &hosts[h],
+					.content = &contents[0],
+					.link = links[a],
+					.link_later = links[b],
+					.change = 512,
+				}, plain = s;
+				double t = simulate(&s, &automatic, 1024);
+				double t_none = simulate(&plain, &none, 1024);
+
+				if (t > t_none * 1.05 + START)
+					fail_msg("%s, %.0f then %.0f MB/s: %.3f s, none %.3f",
+						 hosts[h].name, links[a] / MB,
+						 links[b] / MB, t, t_none);
+			}
+}
+
+/* Batches packed in vain once nothing packs any more, and the other way. */
+static void auto_follows_the_contents(void **state)
+{
+	struct pack_option automatic = { .automatic = true };
+	const struct content *packable = &contents[0], *packed = &contents[4];
+	struct sim s = {
+		.host = &hosts[1], .content = packable, .link = 117 * MB,
+		.content_later = packed, .change = 200,
+	};
+
+	(void)state;
+	simulate(&s, &automatic, 400);
+	assert_true(s.raw_before < 20);
+	assert_true(s.used[0] - s.raw_before > 180);
+	s = (struct sim){
+		.host = &hosts[1], .content = packed, .link = 117 * MB,
+		.content_later = packable, .change = 200,
+	};
+	simulate(&s, &automatic, 400);
+	assert_true(s.raw_before > 180);
+	assert_true(s.used[0] - s.raw_before < 30);
+}
+
+/* A peer that unpacks nothing, or one codec, gets nothing else. */
+static void only_what_the_peer_unpacks_is_chosen(void **state)
+{
+	static const char *const texts[] = { "auto", "lz4", "zstd", "none" };
+	struct pack_option option;
+	struct pack_policy p;
+	struct pack_plan plan;
+	unsigned int t, codecs, n;
+
+	(void)state;
+	for (t = 0; t < NR(texts); t++)
+		for (codecs = 0; codecs <= BOTH; codecs += 2) {
+			uint64_t now = 0;
+
+			pack_option_parse(texts[t], &option, NULL);
+			pack_policy_init(&p, &option, codecs, 2, now);
+			for (n = 0; n < 500; n++, now += 20000000) {
+				plan = pack_policy_choose(&p, now);
+				assert_true(!plan.codec ||
+					    codecs >> plan.codec & 1);
+				pack_policy_packed(&p, plan, BATCH, BATCH / 9,
+						   4000000, now);
+				pack_policy_sent(&p, plan, BATCH / 9, 20000000,
+						 now);
+				if (!pack_policy_trial(&p, &plan, now))
+					continue;
+				assert_true(codecs >> plan.codec & 1);
+				pack_policy_tried(&p, plan, 9, 1, 100000, now);
+			}
+		}
+}
+
+static void what_is_fixed_stays(void **state)
+{
+	struct pack_option option;
+	struct pack_policy p;
+	struct pack_plan plan;
+
+	(void)state;
+	pack_option_parse("zstd:7", &option, NULL);
+	pack_policy_init(&p, &option, BOTH, 1, 0);
+	assert_false(pack_policy_trial(&p, &plan, 1000000000));
+	plan = pack_policy_choose(&p, 0);
+	assert_int_equal(plan.codec, WIRE_CODEC_ZSTD);
+	assert_int_equal(plan.level, 7);
+	/* not one of the plans that "auto" has: nothing is learnt */
+	pack_policy_packed(&p, plan, 100, 100, 1, 1);
+	pack_policy_sent(&p, plan, 100, 1, 1);
+	plan = pack_policy_choose(&p, 2);
+	assert_int_equal(plan.level, 7);
+}
+
+static void options_are_parsed_or_refused(void **state)
+{
+	static const char *const bad[] = {
+		"", "lz", "lz4:1", "zstd:", "zstd:0", "zstd:10", "zstd:-1",
+		"zstd:1x", "zstd3", "AUTO",
+	};
+	struct pack_option o;
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(pack_option_parse("auto", &o, NULL), 0);
+	assert_true(o.automatic);
+	assert_int_equal(pack_option_parse("none", &o, NULL), 0);
+	assert_false(o.automatic || o.plan.codec);
+	assert_int_equal(pack_option_parse("lz4", &o, NULL), 0);
+	assert_int_equal(o.plan.codec, WIRE_CODEC_LZ4);
+	assert_int_equal(pack_option_parse("zstd", &o, NULL), 0);
+	assert_int_equal(o.plan.level, PACK_LEVEL_DEFAULT);
+	assert_int_equal(pack_option_parse("zstd:9", &o, NULL), 0);
+	assert_int_equal(o.plan.level, 9);
+	for (i = 0; i < NR(bad); i++) {
+		struct err err = { 0 };
+
+		assert_int_equal(pack_option_parse(bad[i], &o, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "zstd:9"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_are_parsed_or_refused),
+		cmocka_unit_test(what_is_fixed_stays),
+		cmocka_unit_test(only_what_the_peer_unpacks_is_chosen),
+		cmocka_unit_test(auto_follows_the_link),
+		cmocka_unit_test(auto_follows_the_contents),
+		cmocka_unit_test(auto_is_never_slower_than_none),
+		cmocka_unit_test(auto_comes_near_the_best),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

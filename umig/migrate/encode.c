@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Encoding: see encode.h.
+ */
+#include "migrate/encode.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem/zero.h"
+#include "migrate/offers.h"
+#include "wire/frame.h"
+
+/* What QEMU's plain pre-copy writes for a page, and for a zero page. */
+#define PLAIN_PAGE_BYTES (4096 + 8)
+#define PLAIN_ZERO_BYTES 9
+
+/* The channel has sent one of our frames, or somebody else's. */
+static void on_sent(void *arg, uint16_t type, size_t bytes, uint64_t busy_ns)
+{
+	struct encoder *e = arg;
+
+	if ((type != WIRE_PAGES && type != WIRE_PACKED) || !e->nr_sent)
+		return;
+	packing_sent(e->packing, e->sent[e->first_sent], bytes, busy_ns);
+	e->first_sent = (e->first_sent + 1) % ENCODER_FRAMES;
+	e->nr_sent--;
+}
+
+int encoder_init(struct encoder *e, const struct memslots *ms,
+		 struct channel *ch, uint8_t *class, struct packing *packing)
+{
+	int rc;
+
+	memset(e, 0, sizeof(*e));
+	e->ms = ms;
+	e->ch = ch;
+	e->class = class;
+	rc = duplicates_init(&e->dups);
+	if (rc || !packing)
+		return rc;
+	e->packing = packing;
+	channel_on_sent(ch, on_sent, e);
+	e->raw = malloc(WIRE_PAYLOAD_MAX);
+	return e->raw ? packing_worker_init(&e->packer, packing) : -ENOMEM;
+}
+
+void encoder_exit(struct encoder *e)
+{
+	if (e->packing)
+		channel_on_sent(e->ch, NULL, NULL);
+	packing_worker_exit(&e->packer);
+	free(e->raw);
+	duplicates_exit(&e->dups);
+}
+
+static int send_frame(struct encoder *e, uint16_t type, size_t bytes)
+{
+	unsigned int at = (e->first_sent + e->nr_sent) % ENCODER_FRAMES;
+
+	if (e->packing) {
+		assert(e->nr_sent < ENCODER_FRAMES);
+		e->sent[at] = e->plan;
+		e->nr_sent++;
+	}
+	return channel_send(e->ch, type, bytes);
+}
+
+/* The frame in @raw goes out packed, or as it is if that doesn't help. */
+static int send_packed(struct encoder *e, size_t bytes)
+{
+	size_t packed = 0;
+	void *room;
+	int rc = channel_payload(e->ch, &room);
+
+	if (rc)
+		return rc;
+	if (e->plain) {
+		packing_try(&e->packer, e->raw, bytes);
+		packed = packing_batch(&e->packer, e->plan, e->raw, bytes,
+				       room);
+	}
+	if (packed)
+		return send_frame(e, WIRE_PACKED, packed);
+	memcpy(room, e->raw, bytes);
+	return send_frame(e, WIRE_PAGES, bytes);
+}
+
+int encoder_flush(struct encoder *e)
+{
+	size_t bytes;
+
+	if (!e->writing)
+		return 0;
+	e->writing = false;
+	bytes = pages_writer_end(&e->writer);
+	if (e->plan.codec)
+		return send_packed(e, bytes);
+	if (e->packing && e->plain)
+		packing_try(&e->packer, e->writer.at, bytes);
+	return send_frame(e, WIRE_PAGES, bytes);
+}
+
+static int begin_frame(struct encoder *e)
+{
+	void *room = e->raw;
+	int rc = 0;
+
+	e->plan = e->packing ? packing_choose(e->packing) :
+			       (struct pack_plan){ 0 };
+	if (!e->plan.codec)
+		rc = channel_payload(e->ch, &room);
+	if (rc)
+		return rc;
+	pages_writer_init(&e->writer, room, e->round);
+	e->writing = true;
+	e->plain = 0;
+	return 0;
+}
+
+/* Room in the PAGES frame for a page; the frame before is sent if full. */
+static int add_page(struct encoder *e, uint64_t gfn, uint8_t class, void **at)
+{
+	int rc;
+
+	/* a run is of one slot, also where slots touch */
+	if (e->writing && memslots_find(e->ms, gfn)->gfn == gfn)
+		pages_writer_break(&e->writer);
+	if (e->writing) {
+		*at = pages_writer_add(&e->writer, gfn, class);
+		if (*at)
+			return 0;
+		rc = encoder_flush(e);
+		if (rc)
+			return rc;
+	}
+	rc = begin_frame(e);
+	if (rc)
+		return rc;
+	*at = pages_writer_add(&e->writer, gfn, class);
+	return 0;
+}
+
+/* Keep the books on a page that is going out as @class. */
+static void account(struct encoder *e, uint64_t index, uint8_t class)
+{
+	e->count[e->class[index]]--;
+	e->count[class]++;
+	e->class[index] = class;
+	e->bytes_plain_equivalent += class == PAGE_CLASS_ZERO ?
+					     PLAIN_ZERO_BYTES :
+					     PLAIN_PAGE_BYTES;
+}
+
+int encoder_zero(struct encoder *e, uint64_t index)
+{
+	void *at;
+	int rc = add_page(e, memslots_gfn(e->ms, index), WIRE_RUN_ZERO, &at);
+
+	if (!rc)
+		account(e, index, PAGE_CLASS_ZERO);
+	return rc;
+}
+
+int encoder_held(struct encoder *e, uint64_t index,
+		 const struct wire_held *held)
+{
+	void *at;
+	int rc = add_page(e, memslots_gfn(e->ms, index), WIRE_RUN_HELD, &at);
+
+	if (rc)
+		return rc;
+	memcpy(at, held, sizeof(*held));
+	account(e, index, PAGE_CLASS_HELD);
+	return 0;
+}
+
+static int add_duplicate(struct encoder *e, uint64_t index, uint64_t gfn,
+			 uint64_t original)
+{
+	struct wire_duplicate dup = {
+		.gfn = htole64(original),
+		.round = htole32(e->round),
+	};
+	void *at;
+	int rc = add_page(e, gfn, WIRE_RUN_DUPLICATE, &at);
+
+	if (rc)
+		return rc;
+	memcpy(at, &dup, sizeof(dup));
+	account(e, index, PAGE_CLASS_DUPLICATE);
+	return 0;
+}
+
+int encoder_bytes(struct encoder *e, uint64_t index, uint32_t refused)
+{
+	uint64_t original, gfn = memslots_gfn(e->ms, index);
+	const void *page = memslots_hva(e->ms, gfn);
+	void *at;
+	int rc;
+
+	if (page_is_zero(page))
+		return encoder_zero(e, index);
+	if (refused != OFFERS_NONE &&
+	    duplicates_find(&e->dups, refused, e->round, page, &original))
+		return add_duplicate(e, index, gfn, original);
+	rc = add_page(e, gfn, WIRE_RUN_PLAIN, &at);
+	if (rc)
+		return rc;
+	memcpy(at, page, UMIG_PAGE_SIZE);
+	e->plain++;
+	account(e, index, PAGE_CLASS_PLAIN);
+	if (refused != OFFERS_NONE)
+		duplicates_keep(&e->dups, refused, gfn, e->round, at);
+	return 0;
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What to pack a batch with: see pack_policy.h.
+ */
+#include "migrate/pack_policy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/number.h"
+
+#define NONE 0
+#define NOBODY PACK_PLANS
+/* Of a mean's weight this stays when a batch is added. */
+#define KEEP_PACK 0.75
+#define KEEP_LINK 0.75
+/* This much of a ratio is the newest batch's: contents change at once. */
+#define NEWEST 0.3
+/* Packing must gain so much to be worth it ... */
+#define GAIN 1.10
+/* ... plans that are so close are as fast as each other ... */
+#define CLOSE 1.05
+/* ... and the plan in use is left only for one that is better by this. */
+#define STAY 0.97
+/*
+ * What the link did with a plan's batches is no news after this, or after so
+ * many times what the last of them took: a new one costs as much.
+ */
+#define LINK_STALE_NS 250000000ULL
+#define LINK_STALE_TIMES 64
+/* By then a probe has been sent, or what became of it doesn't matter. */
+#define PROBE_LOST_NS 1000000000ULL
+/* Until so many batches were sent, the link is no faster than it is seen ... */
+#define START_SENT 4
+/* ... and this many that wait for it are enough to hide its slowness. */
+#define START_AHEAD 3
+/* Trials that come before any time has passed. */
+#define TRIAL_CREDIT_NS 200000ULL
+/* In "none", so many trials are of the cheapest codec, then one of another. */
+#define TRIALS_CHEAP 8
+
+/* The plans, by growing cost; ns a byte as expected until it was measured. */
+static const struct {
+	struct pack_plan plan;
+	double ns;
+} plans[PACK_PLANS] = {
+	[NONE] = { { 0, 0 }, 0 },
+	{ { WIRE_CODEC_LZ4, 0 }, 2 },
+	{ { WIRE_CODEC_ZSTD, 1 }, 3 },
+	{ { WIRE_CODEC_ZSTD, 3 }, 5 },
+	{ { WIRE_CODEC_ZSTD, 6 }, 16 },
+};
+
+static int parse_level(const char *text, uint8_t *level)
+{
+	uint64_t n;
+
+	if (number_parse(text, &n) || n < PACK_LEVEL_MIN || n > PACK_LEVEL_MAX)
+		return -EINVAL;
+	*level = n;
+	return 0;
+}
+
+int pack_option_parse(const char *text, struct pack_option *out,
+		      struct err *err)
+{
+	*out = (struct pack_option){ 0 };
+	if (!strcmp(text, "none"))
+		return 0;
+	if (!strcmp(text, "auto")) {
+		out->automatic = true;
+		return 0;
+	}
+	if (!strcmp(text, "lz4")) {
+		out->plan.codec = WIRE_CODEC_LZ4;
+		return 0;
+	}
+	out->plan.codec = WIRE_CODEC_ZSTD;
+	out->plan.level = PACK_LEVEL_DEFAULT;
+	if (!strcmp(text, "zstd") ||
+	    (!strncmp(text, "zstd:", 5) &&
+	     !parse_level(text + 5, &out->plan.level)))
+		return 0;
+	return err_set(err, -EINVAL,
+		       "%s: no way to compress: auto, none, lz4, zstd, or zstd:%d to zstd:%d",
+		       text, PACK_LEVEL_MIN, PACK_LEVEL_MAX);
+}
+
+static void rate_add(struct pack_rate *r, double keep, size_t bytes,
+		     uint64_t ns)
+{
+	r->bytes = r->bytes * keep + bytes;
+	r->ns = r->ns * keep + ns;
+}
+
+static double rate_ns_a_byte(const struct pack_rate *r)
+{
+	return r->ns / r->bytes;
+}
+
+static bool tried(const struct pack_known *k)
+{
+	return k->pack.bytes > 0;
+}
+
+static struct pack_known *find(struct pack_policy *p, struct pack_plan plan)
+{
+	unsigned int i;
+
+	for (i = 0; i < PACK_PLANS; i++)
+		if (plans[i].plan.codec == plan.codec &&
+		    plans[i].plan.level == plan.level)
+			return &p->known[i];
+	return NULL;
+}
+
+void pack_policy_init(struct pack_policy *p, const struct pack_option *option,
+		      unsigned int codecs, unsigned int workers,
+		      uint64_t now_ns)
+{
+	unsigned int i;
+
+	*p = (struct pack_policy){
+		.option = *option,
+		.workers = workers,
+		.probe = NOBODY,
+		.begun_ns = now_ns,
+	};
+	for (i = 0; i < PACK_PLANS; i++) {
+		p->known[i].usable =
+			i == NONE ||
+			codecs & WIRE_CODEC_BIT(plans[i].plan.codec);
+		p->known[i].ratio = 1;
+	}
+	if (!(codecs & WIRE_CODEC_BIT(option->plan.codec)))
+		p->option.plan = plans[NONE].plan;
+}
+
+/* What a byte on the wire costs, as far as it is known; -1: it isn't. */
+static double link_ns(const struct pack_policy *p, unsigned int i,
+		      uint64_t now_ns, bool *fresh)
+{
+	double best = -1;
+	unsigned int k;
+
+	*fresh = now_ns < p->known[i].sent_until_ns;
+	if (*fresh)
+		return rate_ns_a_byte(&p->known[i].link);
+	for (k = 0; k < PACK_PLANS; k++) {
+		const struct pack_known *other = &p->known[k];
+		double ns;
+
+		if (now_ns >= other->sent_until_ns)
+			continue;
+		ns = rate_ns_a_byte(&other->link);
+		if (best < 0 || ns < best)
+			best = ns;
+	}
+	return best;
+}
+
+/* The time of a raw byte, packing and sending; -1: not known. */
+static double estimate(const struct pack_policy *p, unsigned int i,
+		       uint64_t now_ns)
+{
+	const struct pack_known *k = &p->known[i];
+	double send, pack;
+	bool fresh;
+
+	send = link_ns(p, i, now_ns, &fresh);
+	if (send < 0 || !k->usable)
+		return -1;
+	if (i == NONE)
+		return send;
+	if (!tried(k))
+		return -1;
+	send *= k->ratio;
+	pack = rate_ns_a_byte(&k->pack);
+	pack /= p->workers;
+	return pack > send ? pack : send;
+}
+
+/* The cheapest of those that are as good as the best. */
+static unsigned int find_best(const struct pack_policy *p, uint64_t now_ns)
+{
+	double ns[PACK_PLANS], least = -1;
+	unsigned int i;
+
+	for (i = 0; i < PACK_PLANS; i++) {
+		ns[i] = estimate(p, i, now_ns);
+		if (i == p->current)
+			ns[i] *= STAY;
+		if (ns[i] >= 0 && (least < 0 || ns[i] < least))
+			least = ns[i];
+	}
+	for (i = 0; i < PACK_PLANS; i++)
+		if (ns[i] >= 0 && ns[i] <= least * (i == NONE ? GAIN : CLOSE))
+			return i;
+	return p->current;
+}
+
+/*
+ * Without a plan's own, the link is taken for as fast as the fastest has seen
+ * it: one batch finds out whether it is.
+ */
+static bool needs_probe(const struct pack_policy *p, unsigned int i,
+			uint64_t now_ns)
+{
+	bool fresh;
+
+	link_ns(p, i, now_ns, &fresh);
+	return !fresh;
+}
+
+/*
+ * The first batches go into a buffer and tell nothing.  If more and more wait
+ * behind them, the link has time for something cheap to be packed.
+ */
+static bool waits_at_start(const struct pack_policy *p)
+{
+	return p->sent < START_SENT && p->chosen - p->sent >= START_AHEAD;
+}
+
+static unsigned int find_cheapest(const struct pack_policy *p)
+{
+	unsigned int i;
+
+	for (i = NONE + 1; i < PACK_PLANS; i++)
+		if (p->known[i].usable)
+			return i;
+	return NONE;
+}
+
+static unsigned int choose(struct pack_policy *p, uint64_t now_ns)
+{
+	unsigned int best = find_best(p, now_ns);
+
+	if (waits_at_start(p))
+		best = p->current = find_cheapest(p);
+	if (best == p->current)
+		return best;
+	if (!needs_probe(p, best, now_ns)) {
+		p->current = best;
+		return best;
+	}
+	if (p->probe != NOBODY && now_ns - p->probe_at_ns < PROBE_LOST_NS)
+		return p->current;
+	p->probe = best;
+	p->probe_at_ns = now_ns;
+	return best;
+}
+
+struct pack_plan pack_policy_choose(struct pack_policy *p, uint64_t now_ns)
+{
+	p->chosen++;
+	if (!p->option.automatic)
+		return p->option.plan;
+	return plans[choose(p, now_ns)].plan;
+}
+
+/* What one plan sees of a change of contents, the others would see, too. */
+static void carry_over(struct pack_policy *p, const struct pack_known *from,
+		       double factor)
+{
+	unsigned int i;
+
+	for (i = NONE + 1; i < PACK_PLANS; i++) {
+		struct pack_known *k = &p->known[i];
+
+		if (k == from || !tried(k))
+			continue;
+		k->ratio *= factor;
+		if (k->ratio > 1)
+			k->ratio = 1;
+	}
+}
+
+static void learn(struct pack_policy *p, struct pack_plan plan, size_t raw,
+		  size_t packed, uint64_t ns, uint64_t now_ns, bool carry)
+{
+	struct pack_known *k = find(p, plan);
+	double ratio, old;
+
+	if (!k || k == &p->known[NONE] || !raw)
+		return;
+	ratio = (double)packed / raw;
+	old = k->ratio;
+	k->ratio = tried(k) ? old + (ratio - old) * NEWEST : ratio;
+	if (carry && tried(k))
+		carry_over(p, k, k->ratio / old);
+	rate_add(&k->pack, KEEP_PACK, raw, ns);
+	k->packed_at_ns = now_ns;
+}
+
+void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
+			size_t raw, size_t packed, uint64_t ns,
+			uint64_t now_ns)
+{
+	learn(p, plan, raw, packed, ns, now_ns, true);
+}
+
+void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
+		      size_t bytes, uint64_t busy_ns, uint64_t now_ns)
+{
+	struct pack_known *k = find(p, plan);
+	uint64_t stale_ns;
+
+	p->sent++;
+	if (!k || !bytes)
+		return;
+	if (now_ns >= k->sent_until_ns)
+		k->link = (struct pack_rate){ 0 };
+	rate_add(&k->link, KEEP_LINK, bytes, busy_ns);
+	stale_ns = busy_ns * LINK_STALE_TIMES;
+	if (stale_ns < LINK_STALE_NS)
+		stale_ns = LINK_STALE_NS;
+	k->sent_until_ns = now_ns + stale_ns;
+	if (p->probe != NOBODY && k == &p->known[p->probe])
+		p->probe = NOBODY;
+}
+
+static double trial_cost(const struct pack_policy *p, unsigned int i)
+{
+	const struct pack_known *k = &p->known[i];
+
+	return (tried(k) ? rate_ns_a_byte(&k->pack) : plans[i].ns) *
+	       PACK_TRIAL_BYTES;
+}
+
+/*
+ * First those never tried.  While nothing is packed, the cheapest tells whether
+ * contents have changed.  Else who is due longest, in terms of its own cost.
+ */
+static unsigned int find_trial(const struct pack_policy *p, uint64_t now_ns)
+{
+	unsigned int i, cheapest = NOBODY, due = NOBODY;
+	double longest = -1;
+
+	for (i = NONE + 1; i < PACK_PLANS; i++) {
+		const struct pack_known *k = &p->known[i];
+		double age;
+
+		if (!k->usable || i == p->current)
+			continue;
+		if (!tried(k))
+			return i;
+		if (cheapest == NOBODY)
+			cheapest = i;
+		age = (now_ns - k->packed_at_ns) / trial_cost(p, i);
+		if (age > longest) {
+			longest = age;
+			due = i;
+		}
+	}
+	return p->current == NONE && p->trials % TRIALS_CHEAP ? cheapest : due;
+}
+
+bool pack_policy_trial(struct pack_policy *p, struct pack_plan *plan,
+		       uint64_t now_ns)
+{
+	uint64_t budget = TRIAL_CREDIT_NS +
+			  (now_ns - p->begun_ns) / PACK_TRIAL_PART;
+	unsigned int i;
+
+	if (!p->option.automatic)
+		return false;
+	i = find_trial(p, now_ns);
+	if (i == NOBODY || p->trial_ns + trial_cost(p, i) > budget)
+		return false;
+	*plan = plans[i].plan;
+	return true;
+}
+
+void pack_policy_tried(struct pack_policy *p, struct pack_plan plan,
+		       size_t raw, size_t packed, uint64_t ns,
+		       uint64_t now_ns)
+{
+	p->trial_ns += ns;
+	p->trials++;
+	learn(p, plan, raw, packed, ns, now_ns, p->current == NONE);
+}
