@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An image as a page source.  Which contents it has is in memory, from its
- * index: 60 bytes for each that isn't zero.  Pages are read(2) from the image
+ * index: some 70 bytes for each that isn't zero.  Pages are read(2) from the image
  * straight into the guest's memory, and what has been read there is summed: the
  * image may have become another one meanwhile, or may never have been the one
  * that was indexed.

@@ -110,9 +110,11 @@ int digest_source_many_open(struct digest_source **out,
 	md = calloc(1, sizeof(*md));
 	if (!md)
 		return err_set(err, -ENOMEM, "out of memory");
-	memcpy(md->list, list, nr * sizeof(*list));
+	while (md->nr < nr) {
+		md->list[md->nr] = list[md->nr];
+		md->nr++;
+	}
 	memcpy(md->ds.key_id, list[0]->key_id, sizeof(md->ds.key_id));
-	md->nr = nr;
 	md->ds.name = list[0]->name;
 	md->ds.range = many_range;
 	md->ds.coverage = many_coverage;

@@ -153,9 +153,11 @@ int page_source_many_open(struct page_source **out,
 	mp = calloc(1, sizeof(*mp));
 	if (!mp)
 		return err_set(err, -ENOMEM, "out of memory");
-	memcpy(mp->list, list, nr * sizeof(*list));
+	while (mp->nr < nr) {
+		mp->list[mp->nr] = list[mp->nr];
+		mp->nr++;
+	}
 	memcpy(mp->ps.key_id, list[0]->key_id, sizeof(mp->ps.key_id));
-	mp->nr = nr;
 	mp->ps.name = list[0]->name;
 	mp->ps.offer = many_offer;
 	mp->ps.place = many_place;
