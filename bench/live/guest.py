@@ -64,17 +64,25 @@ class Load:
 
 
 class Guest:
-    """The guest in one process, whose RAM begins at @hva."""
+    """The guest in one process; @pieces: (address there, bytes) of its RAM in
+    dense order.  No access crosses the border of two."""
 
-    def __init__(self, process, hva):
+    def __init__(self, process, pieces):
         self.process = process
-        self.hva = hva
+        self.pieces = pieces
+
+    def _hva(self, at):
+        for hva, count in self.pieces:
+            if at < count:
+                return hva + at
+            at -= count
+        raise BenchError("the image is larger than the guest")
 
     def read(self, at, count):
-        return self.process.read(self.hva + at, count)
+        return self.process.read(self._hva(at), count)
 
     def write(self, at, data):
-        self.process.write(self.hva + at, data)
+        self.process.write(self._hva(at), data)
 
     def counters(self):
         raw = self.read(PARAMS, 88)

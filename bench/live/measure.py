@@ -82,9 +82,10 @@ def measure(pair, contents, load, hz, seconds):
     contents.load(pair.source.guest, PRIVATE_END)
     pair.boot(load, hz)
     source_offset = _settle(pair, load, hz)
-    result = {"completed": False}
+    result = {"completed": False, "nonzero_bytes": contents.nonzero_bytes()}
     if load.rate:
         result["pages_per_s"] = _rate_before(pair.source.guest)
+    written = pair.source.guest.counters()["written"]
     wire, cpu = pair.link.wire_bytes(), _cpu(pair)
     began = time.monotonic()
     pair.migrate()
@@ -99,6 +100,10 @@ def measure(pair, contents, load, hz, seconds):
     for i, end in enumerate(("source", "target")):
         result[f"cpu_{end}_s"] = cpu_end[i][0] - cpu[i][0]
         result[f"guest_cpu_{end}_s"] = cpu_end[i][1] - cpu[i][1]
+    if load.rate:
+        written = pair.source.guest.counters()["written"] - written
+        result["guest_speed"] = written / result["pages_per_s"] / (
+            result["total_s"])
     result["cpu_s"] = result["cpu_source_s"] + result["cpu_target_s"]
     result["blackout_ms"], result["stall_ms"] = _gaps_ms(
         gaps, pair.source.guest.counters()["last"], hz, began,
@@ -106,7 +111,7 @@ def measure(pair, contents, load, hz, seconds):
     result["reported"] = reported
     for name, end in (("source", pair.source), ("target", pair.target)):
         result[f"beside_{name}_bytes"] = end.process.beside_bytes(
-            end.guest.hva, contents.size)
+            end.guest.pieces)
     _check(pair, contents, load)
     result["completed"] = True
     return result

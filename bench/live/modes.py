@@ -12,11 +12,21 @@ from live.umig import UmigPair
 MULTIFD = {"multifd-channels": 2}
 CACHE = 256 << 20
 
+# Shares of the pages that aren't zero which the destination holds.
+HELD = {"held8": 0.08, "held70": 0.70, "held83": 0.828, "held100": 1.0}
+
 UMIG = {
     "umig-insecure": {},
     "umig-sealed": {"sealed": True},
     "umig-verified": {"sealed": True, "verify": True},
 }
+# With --compress; without this option umig compresses nothing.
+PLAIN = {"compress": "none"}
+UMIG_AUTO = {"umig-auto": {"sealed": True, "migrate": {"compress": "auto"}}}
+# With --digests-from and --pages-from.
+UMIG_HELD = (("umig-insecure", "held83"), ("umig-sealed", "held83"),
+             ("umig-sealed", "held100"), ("umig-auto", "held70"),
+             ("umig-auto", "held8"))
 
 QEMU = {
     "plain": {},
@@ -51,13 +61,28 @@ def qemu_version(path):
     return re.search(r"version (\S+)", done.stdout)[1]
 
 
-def all_modes(qemus):
+def umig_modes(umig):
+    """What this umig can do: {name: settings}."""
+    done = subprocess.run([umig, "migrate", "--help"], capture_output=True,
+                          text=True)
+    out = dict(UMIG)
+    if "--compress" in done.stdout:
+        out = {name: {**settings, "migrate": PLAIN}
+               for name, settings in out.items()}
+        out.update(UMIG_AUTO)
+    if "--digests-from" in done.stdout:
+        out.update({f"{base}-{held}": {**out[base], "held": HELD[held]}
+                    for base, held in UMIG_HELD if base in out})
+    return out
+
+
+def all_modes(umig, qemus):
     """Every mode; QEMU's once for each QEMU.
 
     @qemus: paths.  The first is "qemu-...", others have their version.
     """
     modes = [Mode(name, "umig", UmigPair, settings)
-             for name, settings in UMIG.items()]
+             for name, settings in umig_modes(umig).items()]
     for i, path in enumerate(qemus):
         prefix = f"qemu{qemu_version(path)}" if i else "qemu"
         modes += [Mode(f"{prefix}-{name}", "qemu", QemuPair,

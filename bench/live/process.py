@@ -10,6 +10,17 @@ import time
 from live import BenchError
 
 
+def _joined(pieces):
+    """[start, end) of neighbours as one, as the kernel joins mappings."""
+    out = []
+    for start, size in sorted(pieces):
+        if out and out[-1][1] == start:
+            out[-1][1] = start + size
+        else:
+            out.append([start, start + size])
+    return out
+
+
 class Process:
     """A child whose stderr goes to a file, in a network namespace or none."""
 
@@ -77,8 +88,9 @@ class Process:
             time.sleep(0.01)
         raise BenchError(f"process {self.pid} has no thread \"{name}\"")
 
-    def beside_bytes(self, start, size):
-        """Peak RSS, less what is resident of [start, start + size) now."""
+    def beside_bytes(self, pieces):
+        """Peak RSS, less what is resident of @pieces (start, size) now."""
+        areas = _joined(pieces)
         with open(f"/proc/{self.pid}/status") as f:
             peak = int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
         inside = 0
@@ -88,7 +100,8 @@ class Process:
                 m = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
                 if m:
                     low, high = int(m[1], 16), int(m[2], 16)
-                    counted = low >= start and high <= start + size
+                    counted = any(low >= start and high <= end
+                                  for start, end in areas)
                 elif counted and line.startswith("Rss:"):
                     inside += int(line.split()[1])
         return (peak - inside) << 10

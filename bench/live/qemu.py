@@ -6,7 +6,7 @@ import re
 import secrets
 
 from live import BenchError, NotMoved
-from live.guest import Guest
+from live.guest import PAGE, Guest
 from live.pair import End, Pair
 from live.process import Process
 from live.qmp import Qmp
@@ -41,12 +41,14 @@ class QemuPair(Pair):
             os.path.join(self.directory, name + ".log"), netns)
         self.processes.append(process)
         qmp = Qmp(control, process)
+        # One mapping, whatever hole the guest sees in it.
         hva = self._hva(qmp, 0)
-        last = self.tools.memory - 4096
-        if last < 3 << 30 and self._hva(qmp, last) != hva + last:
+        last = min(self.tools.memory, 3 << 30) - PAGE
+        if self._hva(qmp, last) != hva + last:
             raise BenchError("QEMU's guest memory is not in one piece")
         self._set_up(qmp)
-        return End(process, qmp, Guest(process, hva),
+        guest = Guest(process, [(hva, self.tools.memory)])
+        return End(process, qmp, guest,
                    qmp.call("query-cpus-fast")[0]["thread-id"])
 
     @staticmethod

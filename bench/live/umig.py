@@ -5,8 +5,8 @@ listen."""
 import os
 import subprocess
 
-from live import BenchError, NotMoved
-from live.guest import Guest
+from live import NotMoved
+from live.guest import PAGE, Guest
 from live.pair import End, Pair
 from live.process import Process
 from live.qmp import Qmp
@@ -15,8 +15,9 @@ PORT = 7000
 
 
 class UmigPair(Pair):
-    """Modes: "sealed", "verify": true or false; "listen", "migrate": more
-    options of umig listen and arguments of the control command migrate."""
+    """Modes: "sealed", "verify": true or false; "migrate": more arguments of
+    the control command; "held": share of the pages that the destination has
+    in an image."""
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -31,11 +32,8 @@ class UmigPair(Pair):
         self.processes.append(process)
         qmp = Qmp(control, process)
         slots = qmp.call("query-memory-map")["slots"]
-        if any(s["hva"] != slots[0]["hva"] + (slots[0]["pages"] << 12)
-               for s in slots[1:]):
-            raise BenchError("guest memory is not in one piece: give less "
-                             "than 3 GiB")
-        return End(process, qmp, Guest(process, slots[0]["hva"]),
+        guest = Guest(process, [(s["hva"], s["pages"] * PAGE) for s in slots])
+        return End(process, qmp, guest,
                    process.thread_named("vcpu 0"))
 
     def _keys(self):
@@ -70,9 +68,12 @@ class UmigPair(Pair):
         options = ["--listen", f"{self.link.address}:{PORT}", "--no-module"]
         for key, value in self._security("target").items():
             options += ["--" + key] + ([] if value is True else [value])
+        if self.mode.get("held"):
+            options += ["--pages-from",
+                        self.tools.held.target(self.mode["held"])]
         self.target = self._end(
-            "target", [self.tools.umig, "listen", *options,
-                       *self.mode.get("listen", [])], self.link.target_ns)
+            "target", [self.tools.umig, "listen", *options],
+            self.link.target_ns)
 
     def migrate(self):
         arguments = {
@@ -82,6 +83,8 @@ class UmigPair(Pair):
             **self._security("source"), **self.mode.get("migrate", {})}
         if self.mode.get("sealed"):
             arguments["peer"] = "target"
+        if self.mode.get("held"):
+            arguments["digests-from"] = self.tools.held.source()
         self.source.qmp.call("migrate", **arguments)
 
     def wait(self, until):
