@@ -90,6 +90,8 @@ class Contents:
         for at in range(0, self.size, CHUNK):
             data = self.read(at, CHUNK)
             start = None
+            if data.count(0) == len(data):
+                continue
             for page in range(0, len(data), PAGE):
                 zero = data[page:page + PAGE] == ZERO
                 if zero and start is not None:

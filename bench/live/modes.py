@@ -13,7 +13,8 @@ MULTIFD = {"multifd-channels": 2}
 CACHE = 256 << 20
 
 # Shares of the pages that aren't zero which the destination holds.
-HELD = {"held8": 0.08, "held70": 0.70, "held83": 0.828, "held100": 1.0}
+HELD = {"held8": 0.08, "held26": 0.259, "held44": 0.444, "held65": 0.647,
+        "held70": 0.70, "held83": 0.828, "held100": 1.0}
 
 UMIG = {
     "umig-insecure": {},
@@ -23,10 +24,13 @@ UMIG = {
 # With --compress; without this option umig compresses nothing.
 PLAIN = {"compress": "none"}
 UMIG_AUTO = {"umig-auto": {"sealed": True, "migrate": {"compress": "auto"}}}
-# With --digests-from and --pages-from.
+# With --digests-from and --pages-from: everywhere,
 UMIG_HELD = (("umig-insecure", "held83"), ("umig-sealed", "held83"),
              ("umig-sealed", "held100"), ("umig-auto", "held70"),
              ("umig-auto", "held8"))
+# and only where shares are compared.
+UMIG_SHARES = (("umig-sealed", "held26"), ("umig-sealed", "held44"),
+               ("umig-sealed", "held65"))
 
 QEMU = {
     "plain": {},
@@ -42,13 +46,18 @@ QEMU = {
 
 
 class Mode:
-    """@name: in tables; @who: "umig" or "qemu"; @pair: what makes it."""
+    """@name: in tables; @who: "umig" or "qemu"; @pair: what makes it;
+    @settings: the pair's, and "part": the only one in which it is run."""
 
     def __init__(self, name, who, pair, settings):
         self.name = name
         self.who = who
         self.pair = pair
         self.settings = settings
+
+    def suits(self, cell):
+        return self.name.startswith(tuple(cell.modes)) and \
+            self.settings.get("part") in (None, cell.part)
 
 
 def qemu_version(path):
@@ -71,8 +80,10 @@ def umig_modes(umig):
                for name, settings in out.items()}
         out.update(UMIG_AUTO)
     if "--digests-from" in done.stdout:
-        out.update({f"{base}-{held}": {**out[base], "held": HELD[held]}
-                    for base, held in UMIG_HELD if base in out})
+        for pairs, part in ((UMIG_HELD, None), (UMIG_SHARES, "shares")):
+            out.update({f"{base}-{held}": {**out[base], "held": HELD[held],
+                                           "part": part}
+                        for base, held in pairs if base in out})
     return out
 
 

@@ -24,7 +24,7 @@ class Cell:
 
     def name(self):
         """Of the load, and the size where it is the cell's own."""
-        size = f", {self.memory >> 10} GiB" if self.memory else ""
+        size = f", {self.memory} MiB" if self.memory else ""
         return str(self.load) + size
 
 
@@ -34,19 +34,22 @@ HARD = Load(40000, 256 * MIB)
 # Those that end with a guest which writes faster than the link carries.
 ENDING = ("umig", "qemu-multifd-zstd", "qemu-xbzrle")
 BLACKOUT = ("umig-auto", "umig-sealed")
+SHARES = ("umig-sealed", "umig-insecure-held83", "qemu-plain")
 SIZES = ((1024, 0.55), (2048, 0.55), (4096, 0.55), (8192, 0.9))
 
 PARTS = {
     "loopback": [Cell("loopback", "loopback", IDLE)],
     "1g": [Cell("1g", "1g", IDLE), Cell("1g", "1g", GENTLE)],
     "1g-hard": [Cell("1g-hard", "1g", HARD, ENDING)],
+    # Kamiji, Koto, Kono 2015: 512 MB without zero pages.
+    "shares": [Cell("shares", "1g", IDLE, SHARES, 512, 0.0)],
     "delay": [Cell("delay", "delay", IDLE)],
     "sizes": [Cell("sizes", "loopback", IDLE, ("umig-sealed",), size, zero)
               for size, zero in SIZES],
     "blackout": [Cell("blackout", "1g", load, BLACKOUT, runs=200)
                  for load in (IDLE, GENTLE)],
 }
-DEFAULT = ["loopback", "1g", "1g-hard", "delay", "sizes"]
+DEFAULT = ["loopback", "1g", "1g-hard", "shares", "delay", "sizes"]
 
 
 def cells(parts, loads):
