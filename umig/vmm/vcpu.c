@@ -11,6 +11,7 @@
 #include "vmm/priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -180,7 +181,10 @@ static bool vcpu_wait(struct vcpu *v)
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *v = arg;
+	char name[16];
 
+	snprintf(name, sizeof(name), "vcpu %u", v->id);
+	pthread_setname_np(pthread_self(), name);
 	while (vcpu_wait(v))
 		vcpu_enter(v);
 	return NULL;

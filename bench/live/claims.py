@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What umig claims beside QEMU, and whether the runs bear it out.
+
+A claim is measured, or says why it wasn't; what wasn't measured doesn't hold.
+"""
+
+import statistics
+
+from live.plan import GENTLE, HARD, IDLE
+from live.summary import aligned
+
+MS_MEDIAN, MS_P99, MS_HARD, MS_STALL = 50, 300, 100, 100
+PAGE_WIRE, PAGE_SOURCE_US, PAGE_TARGET_US = 48, 1.0, 1.5
+BESIDE_FIXED, BESIDE_SHARE = 64 << 20, 0.01
+PAGE = 4096
+
+
+class Runs:
+    """The runs of a bench, asked for by part, load and mode."""
+
+    def __init__(self, runs):
+        self.runs = runs
+
+    def select(self, part, load, mode):
+        return [r for r in self.runs if r["completed"] and r["part"] == part
+                and r["load"].startswith(str(load)) and r["mode"] == mode]
+
+    def median(self, key, part, load, mode):
+        values = [r[key] for r in self.select(part, load, mode)]
+        return statistics.median(values) if values else None
+
+    def best_qemu(self, key, part, load):
+        """The least median of all of QEMU's modes."""
+        modes = {r["mode"] for r in self.runs if r["mode"].startswith("qemu")}
+        values = [self.median(key, part, load, mode) for mode in modes]
+        return min((v for v in values if v is not None), default=None)
+
+
+def claim(name, measured, bound, unit="", missing="not in these runs"):
+    """@measured: None if there is nothing, for the reason in @missing."""
+    return {"name": name, "unit": unit, "bound": bound, "measured": measured,
+            "holds": None if measured is None else measured <= bound,
+            "why": missing if measured is None else ""}
+
+
+def _over(a, b):
+    return a / b if a is not None and b else None
+
+
+def _ratios(runs, name, part, load, mine, theirs, bounds):
+    """A claim for each of @bounds: (key, word, bound)."""
+    return [claim(f"{name}: {word}, {mine} / {theirs}", _over(
+        runs.median(key, part, load, mine),
+        runs.median(key, part, load, theirs)), bound, "x")
+        for key, word, bound in bounds]
+
+
+def _loopback(runs):
+    out = [claim(f"1 loopback, nothing held: {word}, umig-insecure / best of "
+                 "QEMU", _over(runs.median(key, "loopback", IDLE,
+                                           "umig-insecure"),
+                               runs.best_qemu(key, "loopback", IDLE)), 1.0, "x")
+           for key, word in (("total_s", "time"), ("cpu_s", "CPU"))]
+    return out + _ratios(runs, "1 loopback, encrypted", "loopback", IDLE,
+                         "umig-sealed", "qemu-tls",
+                         [("total_s", "time", 0.3)])
+
+
+def _held(runs):
+    """On memory without zero pages, or else on what there is."""
+    asked = any(r["part"] == "shares" for r in runs.runs)
+    part = "shares" if asked else "1g"
+    name = f"2 1 Gbit/s, 82.8% held ({part})"
+    return _ratios(runs, name, part, IDLE, "umig-sealed-held83", "qemu-plain", [
+        ("wire_bytes", "wire", 0.19), ("total_s", "time", 0.25),
+        ("cpu_s", "CPU", 0.6)]) + _ratios(
+            runs, name, part, IDLE, "umig-insecure-held83", "qemu-plain",
+            [("cpu_s", "CPU", 0.4)])
+
+
+def _like(runs):
+    out = []
+    for mode, share, plain, zstd in (
+            ("umig-auto-held70", "70%", [("wire_bytes", "wire", 0.14),
+                                         ("total_s", "time", 0.18)],
+             [("total_s", "time", 0.35), ("cpu_s", "CPU", 0.5)]),
+            ("umig-auto-held8", "8%", [("wire_bytes", "wire", 0.40),
+                                       ("total_s", "time", 0.45)],
+             [("total_s", "time", 0.8), ("cpu_s", "CPU", 0.8)])):
+        name = f"3 1 Gbit/s, {share} held, auto"
+        out += _ratios(runs, name, "1g", IDLE, mode, "qemu-plain", plain)
+        out += _ratios(runs, name, "1g", IDLE, mode, "qemu-multifd-zstd", zstd)
+    return out
+
+
+def _hash_only(runs):
+    """All pages held: everything that the migration takes, by its pages."""
+    mode = "umig-sealed-held100"
+    mine = runs.select("1g", IDLE, mode) or runs.select("loopback", IDLE, mode)
+    out = []
+    for key, word, bound, unit, factor in (
+            ("wire_bytes", "wire", PAGE_WIRE, "bytes", 1),
+            ("cpu_source_s", "source CPU", PAGE_SOURCE_US, "us", 1e6),
+            ("cpu_target_s", "destination CPU", PAGE_TARGET_US, "us", 1e6)):
+        values = [r[key] * factor * PAGE / r["nonzero_bytes"] for r in mine]
+        out.append(claim(f"4 a page by its digest: {word}",
+                         statistics.median(values) if values else None,
+                         bound, unit))
+    return out
+
+
+def _percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def _blackout_mode(runs):
+    modes = [r["mode"] for r in runs.runs if r["part"] == "blackout"]
+    return "umig-auto" if "umig-auto" in modes else "umig-sealed"
+
+
+def _blackout(runs):
+    out = []
+    for load in (IDLE, GENTLE):
+        ms = [r["blackout_ms"] for r in runs.select(
+            "blackout", load, _blackout_mode(runs))]
+        enough = len(ms) >= 200
+        why = f"{len(ms)} migrations of 200: --parts blackout"
+        out += [claim(f"5 blackout, {load}: median",
+                      statistics.median(ms) if enough else None,
+                      MS_MEDIAN, "ms", why),
+                claim(f"5 blackout, {load}: 99 of 100",
+                      _percentile(ms, 0.99) if enough else None, MS_P99, "ms",
+                      why)]
+    return out
+
+
+def _hard(runs):
+    modes = {r["mode"] for r in runs.runs}
+    mine = "umig-auto" if "umig-auto" in modes else "umig-sealed"
+    at = ("1g-hard", HARD, mine)
+    speed = runs.median("guest_speed", *at)
+    out = _ratios(runs, f"5 {HARD}", "1g-hard", HARD, mine,
+                  "qemu-multifd-zstd", [("total_s", "time", 1.2)])
+    return out + [
+        claim(f"5 {HARD}: blackout", runs.median("blackout_ms", *at), MS_HARD,
+              "ms"),
+        claim(f"5 {HARD}: longest standstill before",
+              runs.median("stall_ms", *at), MS_STALL, "ms"),
+        claim(f"5 {HARD}: speed that the guest loses",
+              None if speed is None else 1 - speed, 0.75, "of 1"),
+        claim("5 ring-full exits of vCPUs that don't write", None, 0, "",
+              "the guest has one vCPU")]
+
+
+def _memory(runs):
+    worst = [max(r["beside_source_bytes"], r["beside_target_bytes"]) /
+             (BESIDE_FIXED + BESIDE_SHARE * r["memory_bytes"])
+             for r in runs.runs
+             if r["completed"] and r["mode"].startswith("umig")]
+    per = {}
+    for r in runs.runs:
+        if r["part"] == "sizes" and r["completed"]:
+            per.setdefault(r["load"], []).append(
+                r["total_s"] / r["nonzero_bytes"])
+    rates = [statistics.median(v) for v in per.values()]
+    spread = max(rates) / min(rates) - 1 if len(rates) > 3 else None
+    return [claim("6 memory beside the guest's / (64 MiB + 1%), worst",
+                  max(worst, default=None), 1.0, "x"),
+            claim("6 time a GiB, 1 to 8 GiB: spread", spread, 0.10, "of 1")]
+
+
+def claims(runs):
+    """All, in order; of the records that bench/run writes."""
+    asked = Runs(runs)
+    return [c for part in (_loopback, _held, _like, _hash_only, _blackout,
+                           _hard, _memory) for c in part(asked)]
+
+
+def table(found):
+    rows = [["claim", "measured", "bound", "unit", "holds"]]
+    for c in found:
+        holds = {True: "yes", False: "NO", None: "not measured"}[c["holds"]]
+        rows.append([c["name"], "-" if c["measured"] is None else
+                     f"{c['measured']:.3g}", f"{c['bound']:g}", c["unit"],
+                     f"{holds} ({c['why']})" if c["why"] else holds])
+    return aligned(rows)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One migration, measured from outside, the same way whoever does it."""
+
+import time
+
+from live import BenchError, NotMoved
+from live.contents import wrong_pages
+from live.guest import GAP_MS, PRIVATE_END
+
+
+def _settle(pair, load, hz):
+    """The guest runs, has written all that it writes once, and is timed."""
+    guest = pair.source.guest
+    guest.wait("beats", 50, 10)
+    if load.rate:
+        guest.wait("passes", 1, 60)
+    return guest.clock_offset_s(hz)
+
+
+def _cpu(pair):
+    return pair.source.cpu_s(), pair.target.cpu_s()
+
+
+def _rate_before(guest):
+    """Pages a second that the guest really writes."""
+    first, began = guest.counters()["written"], time.monotonic()
+    time.sleep(0.2)
+    return (guest.counters()["written"] - first) / (time.monotonic() - began)
+
+
+def _gaps_ms(gaps, crossing, hz, began_s, offsets):
+    """The blackout, and the longest other standstill, as the guest saw them.
+
+    Both are between two beats by the guest's TSC.  The TSC of a VM may stand
+    still while nobody runs it, so what its clock was set back by is added.
+    @crossing: the last beat at the source.
+    """
+    source_offset, target_offset = offsets
+    blackout, other = GAP_MS, 0
+    for before, after in gaps:
+        ms = (after - before) / hz * 1000
+        if before == crossing:
+            blackout = ms + (target_offset - source_offset) * 1000
+        elif before < crossing and before / hz + source_offset >= began_s:
+            other = max(other, ms)
+    return blackout, other
+
+
+def _check(pair, contents, load):
+    """Every page at the destination, and what the guest itself found."""
+    pair.target.guest.calm()
+    pair.target.qmp.call("stop")
+    counters = pair.target.guest.counters()
+    if counters["errors"]:
+        raise BenchError(f"the guest found {counters['errors']} wrong pages, "
+                         f"the last at {counters['bad']:#x}")
+    wrong = wrong_pages(contents, pair.target.guest, load, PRIVATE_END)
+    if wrong:
+        raise BenchError(f"{len(wrong)} wrong pages, the first at "
+                         f"{wrong[0]:#x}")
+
+
+def _go_on(pair, load):
+    """The guest runs at the destination, over all its pages once more.
+
+    Return: CPU times and the guest's log as of its first beats there.
+    """
+    guest = pair.target.guest
+    guest.wait("beats", pair.source.guest.counters()["beats"] + 1, 10)
+    cpu, gaps = _cpu(pair), guest.gaps()
+    if load.rate:
+        guest.wait("passes", guest.counters()["passes"] + 2, 120)
+    return cpu, gaps
+
+
+def measure(pair, contents, load, hz, seconds):
+    """Fill, boot, migrate, check.  A wrong page is a BenchError.
+
+    Return: what was measured, as JSON has it; "completed" is false if it
+    didn't end in time or was given up, with the reason in "why".
+    """
+    contents.load(pair.source.guest, PRIVATE_END)
+    pair.boot(load, hz)
+    source_offset = _settle(pair, load, hz)
+    result = {"completed": False, "nonzero_bytes": contents.nonzero_bytes()}
+    if load.rate:
+        result["pages_per_s"] = _rate_before(pair.source.guest)
+    written = pair.source.guest.counters()["written"]
+    wire, cpu = pair.link.wire_bytes(), _cpu(pair)
+    began = time.monotonic()
+    pair.migrate()
+    try:
+        reported = pair.wait(began + seconds)
+    except (TimeoutError, NotMoved) as e:
+        result["why"] = str(e)
+        return result
+    result["total_s"] = time.monotonic() - began
+    cpu_end, gaps = _go_on(pair, load)
+    result["wire_bytes"] = pair.link.wire_bytes() - wire
+    for i, end in enumerate(("source", "target")):
+        result[f"cpu_{end}_s"] = cpu_end[i][0] - cpu[i][0]
+        result[f"guest_cpu_{end}_s"] = cpu_end[i][1] - cpu[i][1]
+    if load.rate:
+        written = pair.source.guest.counters()["written"] - written
+        result["guest_speed"] = written / result["pages_per_s"] / (
+            result["total_s"])
+    result["cpu_s"] = result["cpu_source_s"] + result["cpu_target_s"]
+    result["blackout_ms"], result["stall_ms"] = _gaps_ms(
+        gaps, pair.source.guest.counters()["last"], hz, began,
+        (source_offset, pair.target.guest.clock_offset_s(hz)))
+    result["reported"] = reported
+    for name, end in (("source", pair.source), ("target", pair.target)):
+        result[f"beside_{name}_bytes"] = end.process.beside_bytes(
+            end.guest.pieces)
+    _check(pair, contents, load)
+    result["completed"] = True
+    return result

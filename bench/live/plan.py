@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is run: parts, each of cells (a link, a load, a size, some modes)."""
+
+from live.guest import Load
+
+MIB = 1 << 20
+ALL = ("umig", "qemu")
+
+
+class Cell:
+    """@link: "loopback", "1g" or "delay"; @modes: beginnings of names;
+    @memory: MiB of a synthetic image, None: the contents of the whole bench;
+    @zero: its share of zero pages; @runs: None: as many as asked for."""
+
+    def __init__(self, part, link, load, modes=ALL, memory=None, zero=None,
+                 runs=None):
+        self.part = part
+        self.link = link
+        self.load = load
+        self.modes = modes
+        self.memory = memory
+        self.zero = zero
+        self.runs = runs
+
+    def name(self):
+        """Of the load, and the size where it is the cell's own."""
+        size = f", {self.memory} MiB" if self.memory else ""
+        return str(self.load) + size
+
+
+IDLE = Load()
+GENTLE = Load(5000, 64 * MIB)
+HARD = Load(40000, 256 * MIB)
+# Those that end with a guest which writes faster than the link carries.
+ENDING = ("umig", "qemu-multifd-zstd", "qemu-xbzrle")
+BLACKOUT = ("umig-auto", "umig-sealed")
+SHARES = ("umig-sealed", "umig-insecure-held83", "qemu-plain")
+SIZES = ((1024, 0.55), (2048, 0.55), (4096, 0.55), (8192, 0.9))
+
+PARTS = {
+    "loopback": [Cell("loopback", "loopback", IDLE)],
+    "1g": [Cell("1g", "1g", IDLE), Cell("1g", "1g", GENTLE)],
+    "1g-hard": [Cell("1g-hard", "1g", HARD, ENDING)],
+    # Kamiji, Koto, Kono 2015: 512 MB without zero pages.
+    "shares": [Cell("shares", "1g", IDLE, SHARES, 512, 0.0)],
+    "delay": [Cell("delay", "delay", IDLE)],
+    "sizes": [Cell("sizes", "loopback", IDLE, ("umig-sealed",), size, zero)
+              for size, zero in SIZES],
+    "blackout": [Cell("blackout", "1g", load, BLACKOUT, runs=200)
+                 for load in (IDLE, GENTLE)],
+}
+DEFAULT = ["loopback", "1g", "1g-hard", "shares", "delay", "sizes"]
+
+
+def cells(parts, loads):
+    """Of these parts, each with @loads in place of its own if there are any."""
+    if not loads:
+        return [cell for part in parts for cell in PARTS[part]]
+    return [Cell(part, first.link, load, first.modes, first.memory, first.zero,
+                 first.runs)
+            for part in parts for first in PARTS[part][:1] for load in loads]

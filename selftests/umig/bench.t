@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What bench/run makes of runs: contents, medians, claims, plots.  No VM."""
+
+import os
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+sys.path.insert(0, os.path.join(ROOT, "bench"))
+sys.dont_write_bytecode = True
+
+from live import BenchError                                     # noqa: E402
+from live.claims import claims                                  # noqa: E402
+from live.contents import (Contents, Recipe, synthesize,        # noqa: E402
+                           wrong_pages)
+from live.guest import PAGE, Guest, Load                        # noqa: E402
+from live.measure import _gaps_ms                               # noqa: E402
+from live.modes import Mode, choose                             # noqa: E402
+from live.plan import DEFAULT, PARTS, cells                     # noqa: E402
+from live.summary import summarize, table                       # noqa: E402
+from live.svg import plot                                       # noqa: E402
+
+SIZE = 8 << 20
+
+
+class Memory:
+    """A process whose memory is ours."""
+
+    def __init__(self, size):
+        self.bytes = bytearray(size)
+
+    def read(self, at, count):
+        return bytes(self.bytes[at:at + count])
+
+    def write(self, at, data):
+        self.bytes[at:at + len(data)] = data
+
+
+def run(mode, part="loopback", load="idle", **more):
+    out = {"part": part, "load": load, "mode": mode, "completed": True,
+           "total_s": 1.0, "blackout_ms": 10, "stall_ms": 1,
+           "wire_bytes": 1000, "cpu_source_s": 0.5, "cpu_target_s": 0.5,
+           "cpu_s": 1.0, "beside_source_bytes": 1 << 20,
+           "beside_target_bytes": 1 << 20, "memory_bytes": 1 << 30,
+           "nonzero_bytes": PAGE}
+    return {**out, **more}
+
+
+def claimed(runs, words):
+    return next(c for c in claims(runs) if words in c["name"])
+
+
+def loaded(directory):
+    contents = Contents(synthesize(Recipe(SIZE), directory))
+    memory = Memory(SIZE)
+    guest = Guest(memory, [(0, SIZE // 2), (SIZE // 2, SIZE // 2)])
+    contents.load(guest, 0)
+    guest.write(0x8000, bytes(PAGE))
+    return contents, memory, guest
+
+
+def test_image_is_what_its_recipe_says():
+    with tempfile.TemporaryDirectory() as d:
+        contents = Contents(synthesize(Recipe(SIZE, zero=0.5), d))
+        assert contents.size == SIZE
+        assert 0.3 < contents.nonzero_bytes() / SIZE < 0.7
+
+
+def test_loaded_memory_has_no_wrong_page():
+    with tempfile.TemporaryDirectory() as d:
+        contents, _, guest = loaded(d)
+        assert wrong_pages(contents, guest, Load(), 0x9000) == []
+
+
+def test_one_wrong_byte_is_found():
+    with tempfile.TemporaryDirectory() as d:
+        contents, memory, guest = loaded(d)
+        memory.bytes[5 * PAGE * 256 + 77] ^= 1
+        assert wrong_pages(contents, guest, Load(), 0x9000) == [
+            5 * PAGE * 256]
+
+
+def test_page_that_missed_a_pass_is_found():
+    with tempfile.TemporaryDirectory() as d:
+        contents, memory, guest = loaded(d)
+        load = Load(1000, 16 * PAGE)
+        load.first = 1 << 20
+        memory.write(0x8000 + 48, (3).to_bytes(4, "little"))
+        for i in range(16):
+            for place in (0, 2048):
+                memory.write(load.first + i * PAGE + place,
+                             (3).to_bytes(4, "little"))
+        assert wrong_pages(contents, guest, load, 0x9000) == []
+        memory.write(load.first + 4 * PAGE + 2048, (2).to_bytes(4, "little"))
+        assert wrong_pages(contents, guest, load, 0x9000) == [
+            load.first + 4 * PAGE]
+
+
+def test_blackout_is_the_gap_over_which_the_guest_moved():
+    gaps = [(100, 5100), (9000, 29000), (40000, 90000)]
+    assert _gaps_ms(gaps, 9000, 1000, 0, (0, 0.5)) == (20500, 5000)
+
+
+def test_modes_are_chosen_by_their_beginnings():
+    modes = [Mode(n, "umig", None, {}) for n in ("umig-a", "umig-b", "qemu-x")]
+    assert [m.name for m in choose(modes, ["umig"])] == ["umig-a", "umig-b"]
+    try:
+        choose(modes, ["xen"])
+    except BenchError as e:
+        assert "xen" in str(e)
+    else:
+        assert False, "a mode that isn't there was chosen"
+
+
+def test_every_part_has_cells():
+    assert set(DEFAULT) < set(PARTS)
+    assert all(cells([part], None) for part in PARTS)
+    assert len(cells(["1g", "1g-hard"], [Load()])) == 2
+
+
+def test_medians_and_ratios():
+    runs = [run("qemu-plain", total_s=s) for s in (1, 2, 9)]
+    runs += [run("umig-sealed", total_s=s) for s in (1, 1, 5)]
+    record = summarize(runs)[1]
+    assert record["total_s"] == 1 and record["ratio_total_s"] == 0.5
+    assert record["completed"] == 3
+
+
+def test_run_that_has_not_ended_has_no_numbers():
+    runs = [{"part": "1g", "load": "idle", "mode": "qemu-plain",
+             "completed": False, "why": "has not ended in time",
+             "nonzero_bytes": 1}]
+    assert summarize(runs)[0]["total_s"] is None
+    assert "0/1" in "\n".join(table(summarize(runs)))
+    assert claimed(runs, "1 loopback, encrypted")["holds"] is None
+
+
+def test_claim_holds_up_to_its_bound():
+    for mine, holds in ((0.3, True), (0.31, False)):
+        runs = [run("qemu-tls"), run("umig-sealed", total_s=mine)]
+        assert claimed(runs, "1 loopback, encrypted")["holds"] is holds
+
+
+def test_best_of_qemu_is_the_least():
+    runs = [run("qemu-plain", cpu_s=2), run("qemu-multifd", cpu_s=0.5),
+            run("umig-insecure", cpu_s=1)]
+    assert claimed(runs, "nothing held: CPU")["measured"] == 2
+
+
+def test_claim_without_runs_says_why():
+    found = claims([])
+    assert all(c["holds"] is None and c["why"] for c in found)
+
+
+def test_blackout_needs_two_hundred_runs():
+    runs = [run("umig-sealed", part="blackout") for _ in range(199)]
+    assert claimed(runs, "blackout, idle: median")["holds"] is None
+    runs.append(run("umig-sealed", part="blackout", blackout_ms=1000))
+    assert claimed(runs, "blackout, idle: median")["holds"] is True
+    assert claimed(runs, "blackout, idle: 99 of 100")["measured"] == 10
+
+
+def test_plot_is_xml_with_all_modes():
+    runs = {"umig-<a>": [run("umig-<a>")], "qemu-plain": []}
+    text = "".join(xml.etree.ElementTree.fromstring(
+        plot("a & b", runs)).itertext())
+    assert "umig-<a>" in text and "has not ended" in text
+
+
+def main():
+    tests = [(name, f) for name, f in globals().items()
+             if name.startswith("test_")]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for nr, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+        except Exception as e:      # the next test is to run all the same
+            failed += 1
+            print(f"# {type(e).__name__}: {e} (line "
+                  f"{e.__traceback__.tb_next.tb_lineno})")
+            print(f"not ok {nr} - {name[5:]}")
+        else:
+            print(f"ok {nr} - {name[5:]}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
