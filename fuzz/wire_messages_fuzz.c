@@ -57,6 +57,9 @@ struct page {
 	uint64_t gfn;
 	uint8_t class;
 	const uint8_t *payload;
+	const uint8_t *delta;
+	uint16_t delta_bytes;
+	uint32_t base;
 };
 
 /* The pages in turn; their number, 0: malformed, or too many to write down. */
@@ -64,7 +67,7 @@ static unsigned int flatten(struct page page[WIRE_BATCH_PAGES],
 			    uint32_t *round, const void *data, size_t bytes)
 {
 	struct pages_reader r;
-	struct pages_run run;
+	struct pages_run run = { 0 };
 	unsigned int nr = 0;
 	uint32_t i;
 	int ret;
@@ -83,6 +86,9 @@ static unsigned int flatten(struct page page[WIRE_BATCH_PAGES],
 				.gfn = run.gfn + i,
 				.class = run.class,
 				.payload = step ? run.payload + i * step : NULL,
+				.delta = run.delta,
+				.delta_bytes = run.delta_bytes,
+				.base = run.base,
 			};
 	}
 	return ret < 0 ? 0 : nr;
@@ -96,9 +102,17 @@ static size_t write_pages(const struct page *page, unsigned int nr,
 
 	pages_writer_init(&w, room, round);
 	for (i = 0; i < nr; i++) {
-		void *to = pages_writer_add(&w, page[i].gfn, page[i].class);
 		long step = pages_payload_bytes(page[i].class);
+		void *to;
 
+		if (page[i].class == WIRE_RUN_DELTA) {
+			assert(pages_writer_add_delta(&w, page[i].gfn,
+						      page[i].base,
+						      page[i].delta,
+						      page[i].delta_bytes));
+			continue;
+		}
+		to = pages_writer_add(&w, page[i].gfn, page[i].class);
 		if (step)
 			memcpy(to, page[i].payload, step);
 		if (page[i].gfn % 5 == 4)
@@ -125,6 +139,9 @@ static void pages(const uint8_t *data, size_t bytes)
 		assert(!page[i].payload ||
 		       !memcmp(again[i].payload, page[i].payload,
 			       pages_payload_bytes(page[i].class)));
+		assert(page[i].class != WIRE_RUN_DELTA ||
+		       !memcmp(again[i].delta, page[i].delta,
+			       page[i].delta_bytes));
 	}
 }
 

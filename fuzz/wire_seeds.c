@@ -95,6 +95,9 @@ static void put_pages(struct seed *s, enum proof_mode mode)
 	       sizeof(dup));
 	memset(pages_writer_add(&w, 7, WIRE_RUN_PLAIN), 2, 4096);
 	pages_writer_add(&w, 0x100, WIRE_RUN_ZERO);
+	pages_writer_add_delta(&w, 7, 1, "\1\0\2\0ab", 6);
+	pages_writer_add_delta(&w, 0x100, 1, "", 0);
+	pages_writer_add_delta(&w, 0x101, 9, "", 0);
 	put(s, WIRE_PAGES, s->room, pages_writer_end(&w));
 }
 

@@ -15,7 +15,9 @@
 #include <cmocka.h>
 
 #include "migrate/delta_cache.h"
+#include "migrate/place.h"
 #include "wire/delta.h"
+#include "wire/pages.h"
 
 #define PAGE DELTA_PAGE_BYTES
 
@@ -186,9 +188,137 @@ static void the_cache_is_bounded(void **state)
 	delta_cache_exit(&c);
 }
 
+/* struct there - A destination of four pages. */
+struct there {
+	uint8_t ram[4 * PAGE] __attribute__((aligned(PAGE)));
+	struct memslots ms;
+	struct placer placer;
+	struct err err;
+};
+
+static struct there *there_new(void)
+{
+	struct there *t = aligned_alloc(PAGE, (sizeof(*t) / PAGE + 1) * PAGE);
+
+	memset(t, 0, sizeof(*t));
+	assert_int_equal(memslots_add(&t->ms, 0, 4, t->ram), 0);
+	assert_int_equal(placer_init(&t->placer, &t->ms, NULL), 0);
+	return t;
+}
+
+static void there_free(struct there *t)
+{
+	placer_exit(&t->placer);
+	free(t);
+}
+
+/* A page of round @round, whole (@base 0) or as a delta to @base. */
+static int deliver(struct there *t, uint64_t gfn, uint32_t round, uint32_t base,
+		   const void *bytes, size_t len)
+{
+	static uint8_t room[WIRE_PAYLOAD_MAX];
+	struct pages_writer w;
+
+	pages_writer_init(&w, room, round);
+	if (base)
+		assert_true(pages_writer_add_delta(&w, gfn, base, bytes, len));
+	else
+		memset(pages_writer_add(&w, gfn, WIRE_RUN_PLAIN),
+		       *(const char *)bytes, PAGE);
+	return placer_pages(&t->placer, room, pages_writer_end(&w), &t->err);
+}
+
+static const uint8_t two[] = { 1, 0, 2, 0, 'x', 'y' };
+
+static void a_delta_is_applied_to_its_base(void **state)
+{
+	struct there *t = there_new();
+
+	(void)state;
+	assert_int_equal(deliver(t, 1, 1, 0, "a", 1), 0);
+	assert_int_equal(deliver(t, 1, 2, 1, two, sizeof(two)), 0);
+	assert_int_equal(t->placer.nr_refused, 0);
+	assert_memory_equal(t->ram + PAGE, "axya", 4);
+	assert_int_equal(deliver(t, 1, 3, 2, "", 0), 0);
+	assert_int_equal(t->placer.nr_refused, 0);
+	assert_true(received_has(&t->placer.received, 1, 3));
+	assert_memory_equal(t->ram + PAGE, "axya", 4);
+	there_free(t);
+}
+
+/* Of a page that isn't there, or is another round's by now. */
+static void a_delta_to_anything_else_is_refused(void **state)
+{
+	struct there *t = there_new();
+
+	(void)state;
+	assert_int_equal(deliver(t, 0, 2, 1, two, sizeof(two)), 0);
+	assert_int_equal(t->placer.nr_refused, 1);
+	assert_int_equal(t->ram[1], 0);
+	assert_int_equal(deliver(t, 1, 1, 0, "a", 1), 0);
+	assert_int_equal(deliver(t, 1, 3, 2, two, sizeof(two)), 0);
+	assert_int_equal(t->placer.nr_refused, 1);
+	assert_memory_equal(t->ram + PAGE, "aaaa", 4);
+	/* refused: missing, so a delta to what is there is no good, either */
+	assert_int_equal(deliver(t, 1, 4, 1, two, sizeof(two)), 0);
+	assert_int_equal(t->placer.nr_refused, 1);
+	assert_int_equal(deliver(t, 1, 4, 3, two, sizeof(two)), 0);
+	assert_int_equal(t->placer.nr_refused, 1);
+	assert_int_equal(deliver(t, 1, 5, 0, "b", 1), 0);
+	assert_int_equal(deliver(t, 1, 6, 5, two, sizeof(two)), 0);
+	assert_memory_equal(t->ram + PAGE, "bxyb", 4);
+	/* an old one that comes late changes nothing */
+	assert_int_equal(deliver(t, 1, 2, 1, "\0\0\1\0z", 5), 0);
+	assert_int_equal(t->placer.nr_refused, 0);
+	assert_memory_equal(t->ram + PAGE, "bxyb", 4);
+	there_free(t);
+}
+
+static void a_malformed_delta_ends_the_migration(void **state)
+{
+	static const uint8_t past[] = { 0xff, 0x0f, 2, 0, 'z', 'z' };
+	static uint8_t room[100];
+	struct pages_writer w;
+	struct there *t = there_new();
+	size_t n, len;
+
+	(void)state;
+	assert_int_equal(deliver(t, 1, 1, 0, "a", 1), 0);
+	assert_int_equal(deliver(t, 1, 2, 1, past, sizeof(past)), -EPROTO);
+	assert_int_equal(t->ram[2 * PAGE - 1], 'a');
+	assert_int_equal(t->ram[2 * PAGE], 0);
+	pages_writer_init(&w, room, 3);
+	pages_writer_add_delta(&w, 1, 1, two, sizeof(two));
+	len = pages_writer_end(&w);
+	for (n = 0; n < len; n++) {
+		uint8_t *copy = malloc(n ? n : 1);
+
+		memcpy(copy, room, n);
+		assert_int_equal(placer_pages(&t->placer, copy, n, &t->err),
+				 -EPROTO);
+		free(copy);
+	}
+	room[16] = 2;	/* pages of the run */
+	assert_int_equal(placer_pages(&t->placer, room, len, &t->err), -EPROTO);
+	room[16] = 1;
+	room[30] = 1;	/* reserved */
+	assert_int_equal(placer_pages(&t->placer, room, len, &t->err), -EPROTO);
+	room[30] = 0;
+	room[24] = 0;	/* base */
+	assert_int_equal(placer_pages(&t->placer, room, len, &t->err), -EPROTO);
+	assert_memory_equal(t->ram + PAGE, "aaaa", 4);
+	room[24] = 1;
+	assert_int_equal(placer_pages(&t->placer, room, len, &t->err), 0);
+	assert_memory_equal(t->ram + PAGE, "axya", 4);
+	there_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_delta_is_applied_to_its_base),
+		cmocka_unit_test(a_delta_to_anything_else_is_refused),
+		cmocka_unit_test(a_malformed_delta_ends_the_migration),
 		cmocka_unit_test(changes_come_across),
 		cmocka_unit_test(near_changes_share_a_piece),
 		cmocka_unit_test(malformed_deltas_change_nothing),

@@ -12,6 +12,7 @@
 
 #include "lib/bitmap.h"
 #include "migrate/page_class.h"
+#include "wire/delta.h"
 #include "wire/pages.h"
 
 /* More offers than a source makes: see OFFERS_PER_PAGE in sender.c. */
@@ -194,6 +195,24 @@ static int place_plain(struct placer *p, const struct pages_run *run,
 	return 0;
 }
 
+/*
+ * Only what the source means by the base is changed: the content of exactly
+ * that round.  Anything else comes whole.
+ */
+static int place_delta(struct placer *p, const struct pages_run *run,
+		       uint64_t index, uint32_t round)
+{
+	if (!received_accepts(&p->received, index, round))
+		return 0;
+	if (!received_has(&p->received, index, run->base))
+		return refuse(p, run->gfn, index, round);
+	if (delta_apply(memslots_hva(p->ms, run->gfn), run->delta,
+			run->delta_bytes))
+		return -EPROTO;
+	placed(p, index, round, PAGE_CLASS_PLAIN);
+	return 0;
+}
+
 static int place_duplicate(struct placer *p, const struct pages_run *run,
 			   uint64_t index, uint32_t round)
 {
@@ -336,6 +355,8 @@ static int place_run(struct placer *p, const struct pages_run *run,
 		return place_duplicate(p, run, index, round);
 	case WIRE_RUN_PLAIN:
 		return place_plain(p, run, index, round);
+	case WIRE_RUN_DELTA:
+		return place_delta(p, run, index, round);
 	}
 	return -EPROTO;
 }

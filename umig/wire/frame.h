@@ -91,17 +91,19 @@ struct wire_pages {
  * @WIRE_RUN_HELD: for each page a &struct wire_held.
  * @WIRE_RUN_DUPLICATE: for each page a &struct wire_duplicate.
  * @WIRE_RUN_PLAIN: for each page its 4096 bytes.
+ * @WIRE_RUN_DELTA: one page: a &struct wire_delta, then a delta (delta.h).
  */
 enum wire_run_class {
 	WIRE_RUN_ZERO = 1,
 	WIRE_RUN_HELD = 2,
 	WIRE_RUN_DUPLICATE = 3,
 	WIRE_RUN_PLAIN = 4,
+	WIRE_RUN_DELTA = 5,
 };
 
 struct wire_run {
 	uint64_t gfn;
-	uint32_t pages;		/* ZERO: any number; else 1 .. 512 */
+	uint32_t pages;		/* ZERO: any number; DELTA: 1; else 1 .. 512 */
 	uint8_t class;
 	uint8_t reserved[3];	/* 0 */
 } __attribute__((packed));
@@ -124,6 +126,13 @@ struct wire_packed {
 	uint8_t codec;		/* enum wire_codec */
 	uint8_t reserved[3];	/* 0 */
 	uint32_t raw_bytes;	/* of the PAGES payload; more than come here */
+} __attribute__((packed));
+
+/* Changes to what the page was when it was sent in @base: or it is refused. */
+struct wire_delta {
+	uint32_t base;		/* a round */
+	uint16_t bytes;		/* of the delta that follows; 0: no change */
+	uint16_t reserved;	/* 0 */
 } __attribute__((packed));
 
 /* OFFER: this header, then @count digests of 32 bytes. */
@@ -168,6 +177,7 @@ _Static_assert(sizeof(struct wire_pages) == 8, "wire");
 _Static_assert(sizeof(struct wire_run) == 16, "wire");
 _Static_assert(sizeof(struct wire_held) == 20, "wire");
 _Static_assert(sizeof(struct wire_duplicate) == 16, "wire");
+_Static_assert(sizeof(struct wire_delta) == 8, "wire");
 _Static_assert(sizeof(struct wire_offer) == 8, "wire");
 _Static_assert(sizeof(struct wire_answer) == 24, "wire");
 _Static_assert(sizeof(struct wire_refused) == 8, "wire");

@@ -19,6 +19,8 @@ long pages_payload_bytes(uint8_t class)
 		return sizeof(struct wire_duplicate);
 	case WIRE_RUN_PLAIN:
 		return 4096;
+	case WIRE_RUN_DELTA:
+		return sizeof(struct wire_delta);
 	}
 	return -1;
 }
@@ -53,6 +55,7 @@ void pages_writer_break(struct pages_writer *w)
 static bool extends(const struct pages_writer *w, uint64_t gfn, uint8_t class)
 {
 	return w->run && w->gfn == gfn && w->class == class &&
+	       class != WIRE_RUN_DELTA &&
 	       (class == WIRE_RUN_ZERO ? w->pages < UINT32_MAX :
 					 w->pages < WIRE_BATCH_PAGES);
 }
@@ -82,6 +85,25 @@ void *pages_writer_add(struct pages_writer *w, uint64_t gfn, uint8_t class)
 	return at;
 }
 
+bool pages_writer_add_delta(struct pages_writer *w, uint64_t gfn,
+			    uint32_t base, const void *delta, uint16_t bytes)
+{
+	struct wire_delta head = {
+		.base = htole32(base),
+		.bytes = htole16(bytes),
+	};
+	void *at;
+
+	if (w->len + sizeof(struct wire_run) + sizeof(head) + bytes >
+	    WIRE_PAYLOAD_MAX)
+		return false;
+	at = pages_writer_add(w, gfn, WIRE_RUN_DELTA);
+	memcpy(at, &head, sizeof(head));
+	memcpy(w->at + w->len, delta, bytes);
+	w->len += bytes;
+	return true;
+}
+
 size_t pages_writer_end(struct pages_writer *w)
 {
 	struct wire_pages head = {
@@ -102,6 +124,21 @@ int pages_reader_init(struct pages_reader *p, const void *data, size_t bytes)
 	return p->r.error || !p->round ? -EBADMSG : 0;
 }
 
+/* What is behind a DELTA run's header. */
+static int read_delta(struct pages_reader *p, struct pages_run *run)
+{
+	uint16_t reserved;
+
+	if (run->pages != 1)
+		return -EBADMSG;
+	run->payload = p->r.data + p->r.pos;
+	run->base = reader_u32(&p->r);
+	run->delta_bytes = reader_u16(&p->r);
+	reserved = reader_u16(&p->r);
+	run->delta = reader_take(&p->r, run->delta_bytes);
+	return run->delta && run->base && !reserved ? 1 : -EBADMSG;
+}
+
 int pages_reader_next(struct pages_reader *p, struct pages_run *run)
 {
 	uint8_t reserved[3];
@@ -120,6 +157,8 @@ int pages_reader_next(struct pages_reader *p, struct pages_run *run)
 		return -EBADMSG;
 	if (bytes && run->pages > WIRE_BATCH_PAGES)
 		return -EBADMSG;
+	if (run->class == WIRE_RUN_DELTA)
+		return read_delta(p, run);
 	run->payload = reader_take(&p->r, bytes * run->pages);
 	return run->payload ? 1 : -EBADMSG;
 }

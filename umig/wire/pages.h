@@ -45,6 +45,15 @@ void pages_writer_init(struct pages_writer *w, void *room, uint32_t round);
  */
 void *pages_writer_add(struct pages_writer *w, uint64_t gfn, uint8_t class);
 
+/**
+ * pages_writer_add_delta() - Append one page, a run of its own, as a delta.
+ * @base: the round that it is to.
+ *
+ * Return: whether it fitted.
+ */
+bool pages_writer_add_delta(struct pages_writer *w, uint64_t gfn,
+			    uint32_t base, const void *delta, uint16_t bytes);
+
 /** pages_writer_break() - The next page begins a run of its own. */
 void pages_writer_break(struct pages_writer *w);
 
@@ -54,12 +63,16 @@ size_t pages_writer_end(struct pages_writer *w);
 /**
  * struct pages_run - One run as read, with its payload in place.
  * @payload: @pages elements of what its class carries.
+ * @delta: DELTA: what is behind that, of @delta_bytes, against round @base.
  */
 struct pages_run {
 	uint64_t gfn;
 	uint32_t pages;
 	uint8_t class;
 	const uint8_t *payload;
+	const uint8_t *delta;
+	uint16_t delta_bytes;
+	uint32_t base;
 };
 
 /**
@@ -85,7 +98,10 @@ int pages_reader_init(struct pages_reader *p, const void *data, size_t bytes);
  */
 int pages_reader_next(struct pages_reader *p, struct pages_run *run);
 
-/** pages_payload_bytes() - What a page of @class carries; -1 if no class. */
+/**
+ * pages_payload_bytes() - What a page of @class carries, of a DELTA what comes
+ * before the delta itself; -1 if no class.
+ */
 long pages_payload_bytes(uint8_t class);
 
 #endif
