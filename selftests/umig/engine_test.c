@@ -311,8 +311,41 @@ static void gives_up_on_a_guest_that_never_converges(void **state)
 	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
 	assert_int_equal(p->target.last.state, MIGRATE_FAILED);
 	assert_non_null(strstr(p->source.last.error, "--downtime-limit"));
+	assert_string_equal(p->source.last.stop_reason, "max-rounds");
+	assert_true(p->source.last.predicted_ns > 0);
 	assert_int_equal(p->source.vm.stops, 0);
 	assert_stayed(p);
+}
+
+static void gives_up_when_its_time_is_up(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.max_rounds = 1000000;
+	p->source.params.timeout_ns = 300000000;
+	p->source.vm.on_harvest = write_much;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "--timeout"));
+	assert_string_equal(p->source.last.stop_reason, "timeout");
+	assert_true(p->source.last.total_ns >= 300000000);
+	assert_int_equal(p->source.vm.stops, 0);
+	assert_stayed(p);
+}
+
+/* Pages that the round left are sent all the same. */
+static void stops_in_the_middle_of_a_round_if_told_to(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.timeout_ns = 1;
+	p->source.params.on_timeout = MIGRATE_ON_TIMEOUT_STOP;
+	migrate(p);
+	assert_moved(p);
+	assert_string_equal(p->source.last.stop_reason, "timeout");
+	assert_int_equal(p->source.last.rounds, 2);
 }
 
 static void stops_a_guest_that_never_converges_if_told_to(void **state)
@@ -325,6 +358,7 @@ static void stops_a_guest_that_never_converges_if_told_to(void **state)
 	p->source.vm.on_harvest = write_much;
 	migrate(p);
 	assert_moved(p);
+	assert_string_equal(p->source.last.stop_reason, "max-rounds");
 	assert_int_equal(p->source.last.rounds, 4);
 }
 
@@ -533,6 +567,8 @@ int main(void)
 		ENGINE_TEST(sends_everything_again_when_the_log_lost_pages),
 		ENGINE_TEST(gives_up_on_a_guest_that_never_converges),
 		ENGINE_TEST(stops_a_guest_that_never_converges_if_told_to),
+		ENGINE_TEST(gives_up_when_its_time_is_up),
+		ENGINE_TEST(stops_in_the_middle_of_a_round_if_told_to),
 		ENGINE_TEST(other_machine_is_refused_by_name),
 		ENGINE_TEST(unreachable_peer_is_named),
 		ENGINE_TEST(broken_state_keeps_the_guest_here),

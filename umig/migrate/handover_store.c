@@ -271,6 +271,8 @@ int handover_store_check(struct handover_store *s, struct err *err)
 	rc = write_fresh(s, text);
 	if (unlinkat(s->dir_fd, s->fresh, 0) && !rc)
 		rc = -errno;
+	if (!rc)
+		rc = sync_dir(s);
 	return rc ? cannot(s, rc, err) : 0;
 }
 

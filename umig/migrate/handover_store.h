@@ -40,7 +40,11 @@ void handover_store_close(struct handover_store *s);
 /** handover_store_name() - The VM's name. */
 const char *handover_store_name(const struct handover_store *s);
 
-/** handover_store_check() - Try whether a record could be written now. */
+/**
+ * handover_store_check() - Try whether a record could be written now.
+ *
+ * Takes about as long as writing one.
+ */
 int handover_store_check(struct handover_store *s, struct err *err);
 
 /**

@@ -34,6 +34,9 @@
  * @setup_ns: of it, until the first page could be sent.
  * @downtime_ns: the guest stood still this long, @verify_ns taken off.
  * @verify_ns: of the standstill, comparing memory.
+ * @predicted_ns: after the last live round: the downtime, were it to begin.
+ * @stop_reason: why the guest was stopped, or given up on, as
+ *	converge_reason_name() says; empty: not yet.
  * @rounds: rounds begun, the final one included.
  * @dirty_source: "ring" or "bitmap"; empty before tracking began.
  * @pages_total: RAM of the VM.
@@ -71,6 +74,8 @@ struct migrate_report {
 	uint64_t setup_ns;
 	uint64_t downtime_ns;
 	uint64_t verify_ns;
+	uint64_t predicted_ns;
+	char stop_reason[16];
 	uint64_t rounds;
 	char dirty_source[8];
 	uint64_t pages_total;
@@ -123,6 +128,7 @@ enum migrate_on_timeout {
  * @downtime_limit_ns: stop the guest when what remains is predicted to take no
  *	longer.
  * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
+ * @timeout_ns: time, from the command on, before it counts as such; 0: any.
  * @on_timeout: and what then.
  * @verify: source: compare all memory at both ends before GO.
  * @no_digests: source: every page that isn't zero shall be sent, which is no
@@ -145,6 +151,7 @@ struct migrate_params {
 	const char *peer;
 	uint64_t downtime_limit_ns;
 	unsigned int max_rounds;
+	uint64_t timeout_ns;
 	enum migrate_on_timeout on_timeout;
 	bool verify;
 	bool no_digests;

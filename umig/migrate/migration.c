@@ -313,6 +313,7 @@ static struct migration *create(const struct vm_ops *ops, void *vm,
 				void *arg, int *rc, struct err *err)
 {
 	struct migration *m = calloc(1, sizeof(*m));
+	uint64_t checked_ns;
 
 	if (!m) {
 		*rc = err_set(err, -ENOMEM, "out of memory");
@@ -336,8 +337,10 @@ static struct migration *create(const struct vm_ops *ops, void *vm,
 	pthread_cond_init(&m->settled_cond, NULL);
 	*rc = create_rest(m, err);
 	/* rather now than with the guest stopped */
+	checked_ns = clock_now_ns();
 	if (!*rc)
 		*rc = handover_store_check(m->params.store, err);
+	m->record_ns = clock_now_ns() - checked_ns;
 	if (!*rc)
 		return m;
 	destroy(m);

@@ -80,6 +80,16 @@ void sender_begin_round(struct sender *s)
 	s->cursor = 0;
 }
 
+void sender_leave_round(struct sender *s)
+{
+	uint64_t i;
+
+	for (i = 0; i < BITMAP_WORDS(s->m->ms->pages); i++) {
+		s->next[i] |= s->todo[i];
+		s->todo[i] = 0;
+	}
+}
+
 void sender_written(void *arg, uint64_t gfn, uint64_t pages)
 {
 	struct sender *s = arg;
@@ -156,6 +166,7 @@ static void account(struct sender *s, uint64_t index, uint8_t class)
 
 	if (s->class[index] && !bitmap_test(s->plain_only, index))
 		live->pages_resent++;
+	s->sent++;
 	s->count[s->class[index]]--;
 	s->count[class]++;
 	s->class[index] = class;
