@@ -362,6 +362,20 @@ static void stops_a_guest_that_never_converges_if_told_to(void **state)
 	assert_int_equal(p->source.last.rounds, 4);
 }
 
+static void sends_no_faster_than_it_may(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+
+	p->source.params.bandwidth = 8 << 20;
+	migrate(p);
+	assert_moved(p);
+	/* but for a burst of a frame and what is in the buffers */
+	assert_true(r->total_ns / 1e9 >=
+		    (r->bytes_tx - 3.0 * (2 << 20)) / (8 << 20));
+	assert_true(r->total_ns > 100000000);
+}
+
 static void other_machine_is_refused_by_name(void **state)
 {
 	struct pair *p = *state;
@@ -569,6 +583,7 @@ int main(void)
 		ENGINE_TEST(stops_a_guest_that_never_converges_if_told_to),
 		ENGINE_TEST(gives_up_when_its_time_is_up),
 		ENGINE_TEST(stops_in_the_middle_of_a_round_if_told_to),
+		ENGINE_TEST(sends_no_faster_than_it_may),
 		ENGINE_TEST(other_machine_is_refused_by_name),
 		ENGINE_TEST(unreachable_peer_is_named),
 		ENGINE_TEST(broken_state_keeps_the_guest_here),

@@ -138,6 +138,8 @@ enum migrate_on_timeout {
  * @overcommit: destination: take a VM larger than the memory that is free.
  * @page_classes: path of a file to write how each page's final content went,
  *	a byte a page in dense order (&enum page_class), or NULL.
+ * @bandwidth: source: bytes a second at most, 0: no limit; the peers file may
+ *	have a lower one.
  * @peer_timeout_ns: a peer that is silent this long is lost.
  * @store: where the handover is recorded: the VM's, which this process has
  *	locked.  Borrowed.
@@ -158,6 +160,7 @@ struct migrate_params {
 	enum proof_mode proof;
 	bool overcommit;
 	const char *page_classes;
+	uint64_t bandwidth;
 	uint64_t peer_timeout_ns;
 	struct handover_store *store;
 	struct digest_source *digests;
@@ -165,7 +168,7 @@ struct migrate_params {
 };
 
 /**
- * MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, sampled proofs,
+ * MIGRATE_PARAMS_DEFAULT - 50 ms, 30 rounds, abort, verify, sampled proofs,
  * 30 s.
  */
 extern const struct migrate_params MIGRATE_PARAMS_DEFAULT;

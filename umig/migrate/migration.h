@@ -46,6 +46,7 @@ struct migration {
 	pthread_t thread;
 
 	/* the engine's thread only, once it runs */
+	uint64_t rate;		/* bytes a second at most, 0: no limit */
 	uint64_t record_ns;	/* what a record takes to be written */
 	struct door *door;	/* destination, until a source is in */
 	struct peer peer;	/* who is at the other end; zero: anybody */
