@@ -26,6 +26,7 @@ struct migrate_options {
 	uint64_t timeout_s;
 	uint64_t peer_timeout_s;
 	uint64_t bandwidth;
+	uint64_t throttle_floor;
 };
 
 static const char *const on_timeout_choices[] = { "abort", "stop", NULL };
@@ -71,6 +72,13 @@ static const struct option_spec migrate_option_table[] = {
 		FIELD(bandwidth), .min = BANDWIDTH_MIN, .max = BANDWIDTH_MAX,
 		.help = "send at most so many bytes a second, with K, M or G\n"
 			"(default: what the peers file says, or no limit)",
+	}, {
+		.name = "throttle-floor", .arg = "PERCENT",
+		.type = OPTION_NUMBER, FIELD(throttle_floor),
+		.min = THROTTLE_FLOOR_MIN, .max = 100,
+		.help = "a vCPU that writes memory faster than it can be sent\n"
+			"keeps so much of its speed; 100: none is slowed down;\n"
+			"needs the dirty ring (default: 25)",
 	}, {
 		.name = "no-verify", .type = OPTION_FLAG, FIELD(no_verify),
 		.help = "don't compare all memory at both ends before the\n"
@@ -145,13 +153,14 @@ static int make_arguments(const struct migrate_options *o, json_t **out,
 			  struct err *err)
 {
 	json_t *arguments = json_pack(
-		"{s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:b, s:s*}",
+		"{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:b, s:s*}",
 		"uri", json_sprintf("tcp:%s", o->to),
 		"downtime-limit", (json_int_t)o->downtime_limit_ms,
 		"max-rounds", (json_int_t)o->max_rounds,
 		"timeout", (json_int_t)o->timeout_s,
 		"peer-timeout", (json_int_t)o->peer_timeout_s,
 		"bandwidth", (json_int_t)o->bandwidth,
+		"throttle-floor", (json_int_t)o->throttle_floor,
 		"on-timeout", o->on_timeout,
 		"verify", !o->no_verify, "module", !o->no_module,
 		"insecure", o->security.insecure, "peer", o->security.peer);
@@ -179,6 +188,7 @@ static int run(int argc, char **argv)
 		.max_rounds = 30,
 		.on_timeout = "abort",
 		.peer_timeout_s = 30,
+		.throttle_floor = 25,
 	};
 	struct control_client *client = NULL;
 	struct err err = { 0 };

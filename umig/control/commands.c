@@ -153,6 +153,7 @@ static int migrate_numbers(const json_t *args, struct migrate_params *params,
 {
 	uint64_t downtime_ms = params->downtime_limit_ns / NS_PER_MS;
 	uint64_t peer_s = params->peer_timeout_ns / NS_PER_MS / 1000;
+	uint64_t floor = params->throttle_floor;
 	uint64_t timeout_s = 0;
 	uint64_t rounds = params->max_rounds;
 	int rc;
@@ -169,6 +170,9 @@ static int migrate_numbers(const json_t *args, struct migrate_params *params,
 		rc = args_number(args, "peer-timeout", 1, TIMEOUT_MAX_S,
 				 &peer_s, err);
 	if (!rc)
+		rc = args_number(args, "throttle-floor", THROTTLE_FLOOR_MIN,
+				 100, &floor, err);
+	if (!rc)
 		rc = args_number(args, "bandwidth", 0, BANDWIDTH_MAX,
 				 &params->bandwidth, err);
 	if (!rc && params->bandwidth && params->bandwidth < BANDWIDTH_MIN)
@@ -177,6 +181,7 @@ static int migrate_numbers(const json_t *args, struct migrate_params *params,
 			     BANDWIDTH_MIN);
 	params->downtime_limit_ns = downtime_ms * NS_PER_MS;
 	params->max_rounds = rounds;
+	params->throttle_floor = floor;
 	params->timeout_ns = timeout_s * 1000 * NS_PER_MS;
 	params->peer_timeout_ns = peer_s * 1000 * NS_PER_MS;
 	return rc;
@@ -225,7 +230,7 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 {
 	static const char *const known[] = {
 		"uri", "downtime-limit", "max-rounds", "on-timeout", "timeout",
-		"peer-timeout", "bandwidth", "verify", "module", "page-classes", "insecure", "key", "peers",
+		"peer-timeout", "bandwidth", "throttle-floor", "verify", "module", "page-classes", "insecure", "key", "peers",
 		"peer", NULL
 	};
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;

@@ -38,6 +38,7 @@
  * @stop_reason: why the guest was stopped, or given up on, as
  *	converge_reason_name() says; empty: not yet.
  * @rounds: rounds begun, the final one included.
+ * @throttle_pages_s: what the guest was, or is, held to; 0: it wasn't.
  * @dirty_source: "ring" or "bitmap"; empty before tracking began.
  * @pages_total: RAM of the VM.
  * @pages_zero: pages by how their final content went: known to be zero,
@@ -77,6 +78,7 @@ struct migrate_report {
 	uint64_t predicted_ns;
 	char stop_reason[16];
 	uint64_t rounds;
+	uint64_t throttle_pages_s;
 	char dirty_source[8];
 	uint64_t pages_total;
 	uint64_t pages_zero;
@@ -130,6 +132,8 @@ enum migrate_on_timeout {
  * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
  * @timeout_ns: time, from the command on, before it counts as such; 0: any.
  * @on_timeout: and what then.
+ * @throttle_floor: percent of its speed that a vCPU keeps which dirties faster
+ *	than the link takes; 100: none is held.
  * @verify: source: compare all memory at both ends before GO.
  * @no_digests: source: every page that isn't zero shall be sent, which is no
  *	reason for a warning.
@@ -155,6 +159,7 @@ struct migrate_params {
 	unsigned int max_rounds;
 	uint64_t timeout_ns;
 	enum migrate_on_timeout on_timeout;
+	unsigned int throttle_floor;
 	bool verify;
 	bool no_digests;
 	enum proof_mode proof;

@@ -29,6 +29,7 @@ const struct migrate_params MIGRATE_PARAMS_DEFAULT = {
 	.downtime_limit_ns = 50000000ULL,
 	.max_rounds = 30,
 	.on_timeout = MIGRATE_ON_TIMEOUT_ABORT,
+	.throttle_floor = 25,
 	.verify = true,
 	.proof = PROOF_SAMPLED,
 	.peer_timeout_ns = 30000000000ULL,

@@ -177,8 +177,34 @@ static int not_converging(struct precopy *p, const struct converge_round *r)
 				       1000000000,
 			       r->number, left, ms, limit_ms);
 	return err_set(&m->err, -ETIME,
-		       "the guest writes memory faster than it can be sent: after %u rounds %llu pages are left, it would stand still for %llu ms: raise --downtime-limit (%llu ms) or use --on-timeout stop",
-		       r->number, left, ms, limit_ms);
+		       "the guest writes memory faster than it can be sent: after %u rounds %llu pages are left, it would stand still for %llu ms: raise --downtime-limit (%llu ms) or use --on-timeout stop%s",
+		       r->number, left, ms, limit_ms,
+		       p->c.limits.can_throttle ? "" :
+		       "; it was not slowed down, which needs the dirty ring and --throttle-floor below 100");
+}
+
+/* Whether it is known who dirties how much. */
+static bool can_throttle(struct migration *m)
+{
+	return m->params.throttle_floor < 100 && m->ops->throttle &&
+	       !m->ops->throttle(m->vm, 0, m->params.throttle_floor);
+}
+
+/* As the decision says; that it fails costs time, and nothing else. */
+static void throttle(struct precopy *p)
+{
+	struct migration *m = p->s->m;
+	int rc;
+
+	if (p->c.throttle_pages_s == m->live.throttle_pages_s)
+		return;
+	m->live.throttle_pages_s = p->c.throttle_pages_s;
+	rc = m->ops->throttle(m->vm, p->c.throttle_pages_s,
+			      m->params.throttle_floor);
+	if (!rc)
+		return;
+	migration_warn(m, "the guest can't be slowed down: %s", strerror(-rc));
+	p->c.limits.can_throttle = false;
 }
 
 static void precopy_init(struct precopy *p, struct sender *s)
@@ -190,6 +216,7 @@ static void precopy_init(struct precopy *p, struct sender *s)
 			s->m->begun_ns + params->timeout_ns : 0,
 		.max_rounds = params->max_rounds,
 		.stop_anyway = params->on_timeout == MIGRATE_ON_TIMEOUT_STOP,
+		.can_throttle = can_throttle(s->m),
 	};
 
 	*p = (struct precopy){ .s = s };
@@ -223,6 +250,7 @@ int precopy_live(struct sender *s)
 			return rc;
 		next = converge_round_ended(&p.c, &r);
 		tell_reason(&p);
+		throttle(&p);
 	} while (next == CONVERGE_ROUND);
 	return next == CONVERGE_STOP ? 0 : not_converging(&p, &r);
 }
