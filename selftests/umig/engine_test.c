@@ -135,6 +135,27 @@ static void moves_all_memory_without_a_module(void **state)
 	assert_int_equal(p->target.last.bytes_rx, r->bytes_tx);
 }
 
+static void says_where_the_downtime_went(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+	uint64_t sum;
+
+	migrate(p);
+	assert_moved(p);
+	assert_string_equal(r->stop_reason, "fits");
+	assert_true(r->predicted_ns > 0);
+	assert_true(r->last_round_ns > 0);
+	assert_true(r->state_ns > 0);
+	assert_true(r->handover_ns > 0);
+	assert_true(r->start_ns > 0);
+	assert_true(r->start_ns == p->target.last.start_ns);
+	sum = r->stop_ns + r->last_round_ns + r->state_ns + r->handover_ns +
+	      r->start_ns;
+	assert_true(sum <= r->downtime_ns);
+	assert_true(sum > r->downtime_ns / 2);
+}
+
 static void says_nothing_of_a_module_that_was_not_wanted(void **state)
 {
 	struct pair *p = *state;
@@ -569,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(moves_all_memory_without_a_module),
+		ENGINE_TEST(says_where_the_downtime_went),
 		ENGINE_TEST(says_nothing_of_a_module_that_was_not_wanted),
 		ENGINE_TEST(names_held_pages_instead_of_sending_them),
 		ENGINE_TEST(names_held_pages_and_proves_them_whole),

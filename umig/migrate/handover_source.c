@@ -25,6 +25,7 @@
  * @record: what is, or will be, on disk.
  * @deaf: in UNKNOWN, and no word can come any more.
  * @stopped_ns: when the guest was stopped.
+ * @began_ns: when this began.
  */
 struct handover {
 	struct migration *m;
@@ -33,6 +34,7 @@ struct handover {
 	struct handover_record record;
 	bool deaf;
 	uint64_t stopped_ns;
+	uint64_t began_ns;
 };
 
 /* The destination could not: its words are ours. */
@@ -100,6 +102,10 @@ static enum handover_event hear(struct handover *h)
 	case WIRE_STARTED:
 		if (h->state == SOURCE_PREPARING)
 			migration_unexpected(m, &in, "READY");
+		/* it counts, whatever it carries */
+		if (msg_started_decode(&m->live.start_ns, in.payload,
+				       in.bytes))
+			m->live.start_ns = 0;
 		return HANDOVER_STARTED;
 	default:
 		migration_unexpected(m, &in, h->state == SOURCE_PREPARING ?
@@ -241,6 +247,11 @@ static void count_downtime(struct handover *h)
 
 	m->ended_ns = clock_now_ns();
 	m->live.downtime_ns = m->ended_ns - h->stopped_ns - m->live.verify_ns;
+	m->live.handover_ns = m->ended_ns - h->began_ns;
+	/* theirs to say, but no more than there was */
+	if (m->live.start_ns > m->live.handover_ns)
+		m->live.start_ns = 0;
+	m->live.handover_ns -= m->live.start_ns;
 }
 
 static void step(struct handover *h, enum handover_event event)
@@ -278,6 +289,7 @@ int handover_source(struct migration *m, uint64_t stopped_ns)
 		.state = SOURCE_PREPARING,
 		.record.phase = HANDOVER_PHASE_HANDOVER,
 		.stopped_ns = stopped_ns,
+		.began_ns = clock_now_ns(),
 	};
 	enum handover_event event;
 

@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "migrate/handover.h"
 #include "wire/frame.h"
+#include "wire/msgs.h"
 
 void handover_target_init(struct handover_target *h, struct migration *m)
 {
@@ -62,13 +63,17 @@ static void start_guest(struct handover_target *h)
 		return;
 	}
 	m->ended_ns = clock_now_ns();
-	m->live.downtime_ns = m->ended_ns - began;
+	m->live.start_ns = m->ended_ns - began;
+	m->live.downtime_ns = m->live.start_ns;
 }
 
 /* It runs here now, whether or not anybody hears of it. */
 static void say_started(struct migration *m)
 {
-	if (channel_send_copy(m->ch, WIRE_STARTED, NULL, 0) ||
+	uint8_t payload[sizeof(m->live.start_ns)];
+	size_t bytes = msg_started_encode(payload, m->live.start_ns);
+
+	if (channel_send_copy(m->ch, WIRE_STARTED, payload, bytes) ||
 	    channel_flush(m->ch))
 		migration_warn(m,
 			       "the guest runs here, but the source could not be told: settle it there with umig settle --moved");

@@ -34,11 +34,20 @@
  * @setup_ns: of it, until the first page could be sent.
  * @downtime_ns: the guest stood still this long, @verify_ns taken off.
  * @verify_ns: of the standstill, comparing memory.
+ * @stop_ns: of the downtime: bringing vCPUs and devices to rest,
+ * @last_round_ns: what was written and not sent yet,
+ * @state_ns: saving and sending the machine state,
+ * @handover_ns: PREPARE until STARTED was heard, which includes loading the
+ *	state and both records, without
+ * @start_ns: the destination's start of the guest, as it says.
  * @predicted_ns: after the last live round: the downtime, were it to begin.
  * @stop_reason: why the guest was stopped, or given up on, as
  *	converge_reason_name() says; empty: not yet.
  * @rounds: rounds begun, the final one included.
  * @throttle_pages_s: what the guest was, or is, held to; 0: it wasn't.
+ * @bytes_s: sent a second, of late,
+ * @dirtied_s: and pages dirtied.
+ * @end_ns: pre-copy will end in about this time; 0: nobody can tell.
  * @dirty_source: "ring" or "bitmap"; empty before tracking began.
  * @pages_total: RAM of the VM.
  * @pages_zero: pages by how their final content went: known to be zero,
@@ -75,10 +84,18 @@ struct migrate_report {
 	uint64_t setup_ns;
 	uint64_t downtime_ns;
 	uint64_t verify_ns;
+	uint64_t stop_ns;
+	uint64_t last_round_ns;
+	uint64_t state_ns;
+	uint64_t handover_ns;
+	uint64_t start_ns;
 	uint64_t predicted_ns;
 	char stop_reason[16];
 	uint64_t rounds;
 	uint64_t throttle_pages_s;
+	uint64_t bytes_s;
+	uint64_t dirtied_s;
+	uint64_t end_ns;
 	char dirty_source[8];
 	uint64_t pages_total;
 	uint64_t pages_zero;

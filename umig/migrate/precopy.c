@@ -71,10 +71,14 @@ static void progress(struct sender *s)
 
 static void tell_sent(struct precopy *p, uint64_t now_ns)
 {
-	uint64_t bytes = channel_bytes_tx(p->s->m->ch);
+	struct migration *m = p->s->m;
+	uint64_t bytes = channel_bytes_tx(m->ch);
 
 	converge_sent(&p->c, now_ns - p->told_ns, p->s->sent - p->told_pages,
 		      bytes - p->told_bytes);
+	m->live.bytes_s = p->c.byte_ps;
+	m->live.dirtied_s = p->c.dirty_ps;
+	m->live.end_ns = converge_end_ns(&p->c, m->live.pages_remaining);
 	p->told_ns = now_ns;
 	p->told_pages = p->s->sent;
 	p->told_bytes = bytes;
