@@ -167,7 +167,6 @@ static void write_record(struct handover *h)
 {
 	struct migration *m = h->m;
 
-	h->record.time_s = time(NULL);
 	h->next = handover_store_write(m->params.store, &h->record, &m->err) ?
 			  HANDOVER_RECORD_FAILED : HANDOVER_RECORD_WRITTEN;
 }
@@ -273,7 +272,6 @@ static enum handover_event prepare(struct handover *h)
 	struct migration *m = h->m;
 	int rc;
 
-	randombytes_buf(h->record.id, sizeof(h->record.id));
 	migration_deadline(m, 0);
 	rc = channel_send_copy(m->ch, WIRE_PREPARE, h->record.id,
 			       sizeof(h->record.id));
@@ -282,19 +280,30 @@ static enum handover_event prepare(struct handover *h)
 	return rc ? hear_nothing(rc) : 0;
 }
 
+void handover_stage(struct migration *m)
+{
+	struct handover_record *r = &m->record;
+
+	r->phase = HANDOVER_PHASE_HANDOVER;
+	r->time_s = time(NULL);
+	randombytes_buf(r->id, sizeof(r->id));
+	handover_record_name(r, handover_store_name(m->params.store),
+			     m->peer.name, m->address);
+	/* if it can't be written now, writing it says so */
+	handover_store_stage(m->params.store, r, NULL);
+}
+
 int handover_source(struct migration *m, uint64_t stopped_ns)
 {
 	struct handover h = {
 		.m = m,
 		.state = SOURCE_PREPARING,
-		.record.phase = HANDOVER_PHASE_HANDOVER,
+		.record = m->record,
 		.stopped_ns = stopped_ns,
 		.began_ns = clock_now_ns(),
 	};
 	enum handover_event event;
 
-	handover_record_name(&h.record, handover_store_name(m->params.store),
-			     m->peer.name, m->address);
 	h.next = prepare(&h);
 	while (!handover_final(h.state)) {
 		event = h.next;

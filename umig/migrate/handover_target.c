@@ -26,9 +26,6 @@ static void write_record(struct handover_target *h)
 {
 	struct migration *m = h->m;
 
-	handover_record_name(&h->record, handover_store_name(m->params.store),
-			     m->peer.name, m->from);
-	h->record.time_s = time(NULL);
 	h->next = handover_store_write(m->params.store, &h->record, &m->err) ?
 			  HANDOVER_RECORD_FAILED : HANDOVER_RECORD_WRITTEN;
 }
@@ -79,6 +76,17 @@ static void say_started(struct migration *m)
 			       "the guest runs here, but the source could not be told: settle it there with umig settle --moved");
 }
 
+/* While the source writes its record; if it fails, writing it says so. */
+static void stage_record(struct handover_target *h)
+{
+	struct migration *m = h->m;
+
+	handover_record_name(&h->record, handover_store_name(m->params.store),
+			     m->peer.name, m->from);
+	h->record.time_s = time(NULL);
+	handover_store_stage(m->params.store, &h->record, NULL);
+}
+
 static void say_ready(struct handover_target *h)
 {
 	struct migration *m = h->m;
@@ -87,7 +95,7 @@ static void say_ready(struct handover_target *h)
 	/* the source writes its record now, and says GO or ends */
 	migration_deadline_ns(m, m->params.peer_timeout_ns);
 	if (!rc)
-		return;
+		return stage_record(h);
 	migration_lost(m, rc);
 	h->next = rc == -ECANCELED ? HANDOVER_CANCEL : HANDOVER_LINK_LOST;
 }

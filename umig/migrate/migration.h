@@ -56,6 +56,7 @@ struct migration {
 	bool full_proof;	/* pages that are named are proved whole */
 	struct channel *ch;
 	struct err err;
+	struct handover_record record;	/* source: handover_stage() */
 	bool abandoned;		/* the process ends in HANDOVER_UNKNOWN */
 	struct migrate_report live;	/* all but the state */
 

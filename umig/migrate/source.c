@@ -320,6 +320,8 @@ static int migrate(struct source *src)
 	if (!rc)
 		rc = precopy_live(&src->sender);
 	if (!rc)
+		handover_stage(m);
+	if (!rc)
 		rc = stop_guest(src);
 	if (!rc)
 		rc = send_rest(src);
