@@ -176,6 +176,14 @@ static void answer(const uint8_t *data, size_t bytes)
 						    m.nonce, m.bitmap));
 }
 
+static void started(const uint8_t *data, size_t bytes)
+{
+	uint64_t start_ns;
+
+	if (!msg_started_decode(&start_ns, data, bytes) && bytes)
+		same(data, bytes, msg_started_encode(room, start_ns));
+}
+
 static void round_end(const uint8_t *data, size_t bytes)
 {
 	uint32_t round;
@@ -225,6 +233,8 @@ static void feed(uint8_t type, const uint8_t *data, size_t bytes)
 		return refused(data, bytes);
 	case WIRE_ROUND_END:
 		return round_end(data, bytes);
+	case WIRE_STARTED:
+		return started(data, bytes);
 	case WIRE_STATE:
 		return state(data, bytes);
 	case WIRE_DIGESTS:
@@ -304,6 +314,8 @@ static size_t make(uint8_t type, const uint8_t *from, size_t bytes)
 		return bytes ? msg_refused_encode(room, 1, gfns, bytes) : 0;
 	case WIRE_ROUND_END:
 		return msg_round_encode(room, bytes + 1);
+	case WIRE_STARTED:
+		return msg_started_encode(room, bytes);
 	case WIRE_STATE:
 		return msg_state_encode(room, bytes + 1, 0, array, bytes + 1);
 	case WIRE_DIGESTS:

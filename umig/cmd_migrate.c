@@ -26,6 +26,9 @@ struct migrate_options {
 	const char *digests_from;
 	const char *page_classes;
 	uint64_t timeout_s;
+	uint64_t peer_timeout_s;
+	uint64_t bandwidth;
+	uint64_t throttle_floor;
 };
 
 static const char *const on_timeout_choices[] = { "abort", "stop", NULL };
@@ -49,7 +52,7 @@ static const struct option_spec migrate_option_table[] = {
 		FIELD(downtime_limit_ms), .min = DOWNTIME_LIMIT_MIN_MS,
 		.max = DOWNTIME_LIMIT_MAX_MS,
 		.help = "stop the guest when what remains is predicted to take\n"
-			"no longer than this (default: 300)",
+			"no longer than this (default: 50)",
 	}, {
 		.name = "max-rounds", .arg = "N", .type = OPTION_NUMBER,
 		FIELD(max_rounds), .min = 1, .max = ROUNDS_MAX,
@@ -58,9 +61,26 @@ static const struct option_spec migrate_option_table[] = {
 	}, {
 		.name = "on-timeout", .arg = "WHAT", .type = OPTION_CHOICE,
 		FIELD(on_timeout), .choices = on_timeout_choices,
-		.help = "and then: abort: the guest stays here; stop: stop it\n"
-			"and send the rest, however long that takes\n"
-			"(default: abort)",
+		.help = "then, or after --timeout: abort: the guest stays here;\n"
+			"stop: stop it and send the rest, however long that\n"
+			"takes (default: abort)",
+	}, {
+		.name = "timeout", .arg = "S", .type = OPTION_NUMBER,
+		FIELD(timeout_s), .min = 1, .max = TIMEOUT_MAX_S,
+		.help = "after so many seconds it counts as not converging,\n"
+			"whatever the rounds (default: any time)",
+	}, {
+		.name = "bandwidth", .arg = "RATE", .type = OPTION_SIZE,
+		FIELD(bandwidth), .min = BANDWIDTH_MIN, .max = BANDWIDTH_MAX,
+		.help = "send at most so many bytes a second, with K, M or G\n"
+			"(default: what the peers file says, or no limit)",
+	}, {
+		.name = "throttle-floor", .arg = "PERCENT",
+		.type = OPTION_NUMBER, FIELD(throttle_floor),
+		.min = THROTTLE_FLOOR_MIN, .max = 100,
+		.help = "a vCPU that writes memory faster than it can be sent\n"
+			"keeps so much of its speed; 100: none is slowed down;\n"
+			"needs the dirty ring (default: 25)",
 	}, {
 		.name = "compress", .arg = "HOW", .type = OPTION_STRING,
 		FIELD(compress),
@@ -86,8 +106,8 @@ static const struct option_spec migrate_option_table[] = {
 		.help = "write how each page went, a byte a page: 0 not sent,\n"
 			"1 zero, 2 held, 3 duplicate, 4 plain",
 	}, {
-		.name = "timeout", .arg = "S", .type = OPTION_NUMBER,
-		FIELD(timeout_s), .min = 1, .max = TIMEOUT_MAX_S,
+		.name = "peer-timeout", .arg = "S", .type = OPTION_NUMBER,
+		FIELD(peer_timeout_s), .min = 1, .max = TIMEOUT_MAX_S,
 		.help = "a destination that is silent for so many seconds is\n"
 			"lost; so is one that, with the guest stopped, takes\n"
 			"so much longer than its work should take (default:\n"
@@ -146,11 +166,14 @@ static int make_arguments(const struct migrate_options *o, json_t **out,
 			  struct err *err)
 {
 	json_t *arguments = json_pack(
-		"{s:o, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b, s:s*}",
+		"{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b, s:s*}",
 		"uri", json_sprintf("tcp:%s", o->to),
 		"downtime-limit", (json_int_t)o->downtime_limit_ms,
 		"max-rounds", (json_int_t)o->max_rounds,
 		"timeout", (json_int_t)o->timeout_s,
+		"peer-timeout", (json_int_t)o->peer_timeout_s,
+		"bandwidth", (json_int_t)o->bandwidth,
+		"throttle-floor", (json_int_t)o->throttle_floor,
 		"on-timeout", o->on_timeout, "compress", o->compress,
 		"verify", !o->no_verify, "module", !o->no_module,
 		"insecure", o->security.insecure, "peer", o->security.peer);
@@ -176,11 +199,12 @@ static int run(int argc, char **argv)
 {
 	struct migrate_options o = {
 		.security = SECURITY_INIT,
-		.downtime_limit_ms = 300,
+		.downtime_limit_ms = 50,
 		.max_rounds = 30,
 		.on_timeout = "abort",
 		.compress = "auto",
-		.timeout_s = 30,
+		.peer_timeout_s = 30,
+		.throttle_floor = 25,
 	};
 	struct control_client *client = NULL;
 	struct err err = { 0 };

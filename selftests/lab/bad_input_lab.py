@@ -108,7 +108,8 @@ def peers(tap, g, a, b):
     refused(tap, a, "a peer that isn't there", migrate(f"{b.address}:7999"),
             f"{b.address}:7999", "refused")
     refused(tap, a, "a host that isn't there",
-            migrate("10.0.0.77:7000", "--insecure --timeout 10"), "10.0.0.77")
+            migrate("10.0.0.77:7000", "--insecure --peer-timeout 10"),
+            "10.0.0.77")
     refused(tap, a, "a host that isn't in the peers file",
             migrate("10.0.0.77:7000"), "10.0.0.77", "/etc/umig/peers", "--peer")
     refused(tap, a, "a source without a key",
@@ -121,7 +122,7 @@ def peers(tap, g, a, b):
         garbage.pid()
         b.sh("until grep -q :1B8A /proc/net/tcp /proc/net/tcp6; "
              "do usleep 100000; done")
-        c = a.run(migrate(f"{b.address}:7050", "--timeout 10"))
+        c = a.run(migrate(f"{b.address}:7050", "--peer-timeout 10"))
         diag(c.err.strip())
         check(c.status == MIGRATION_FAILED, f"exit status {c.status}")
         garbage.kill()
@@ -130,7 +131,7 @@ def peers(tap, g, a, b):
         mute.pid()
         b.sh("until grep -q :1B8A /proc/net/tcp /proc/net/tcp6; "
              "do usleep 100000; done")
-        c = a.run(migrate(f"{b.address}:7050", "--timeout 3"))
+        c = a.run(migrate(f"{b.address}:7050", "--peer-timeout 3"))
         diag(c.err.strip())
         check(c.status == MIGRATION_FAILED, f"exit status {c.status}")
         mute.kill()

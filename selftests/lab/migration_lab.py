@@ -156,7 +156,7 @@ def link_cut(tap, lab, g, there):
     with tap.case("a link cut in pre-copy leaves the guest here"):
         lab.slow(there, 4 << 20)
         process = g.listen(there)
-        migration = g.start_migration(process, "--timeout", 5)
+        migration = g.start_migration(process, "--peer-timeout", 5)
         in_precopy(migration, 4 << 20)
         lab.cut(there)
         check_failed(g, migration, ["silent for 5 s"])

@@ -190,6 +190,10 @@ static void garbage_is_refused_and_forgiven(void **state)
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"on-timeout\":\"x\"}}", "on-timeout" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
+		  "\"tcp:h:1\",\"bandwidth\":1}}", "bandwidth" },
+		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
+		  "\"tcp:h:1\",\"peer-timeout\":0}}", "peer-timeout" },
+		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"page-classes\":\"x\"}}", "absolute" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"digests-from\":\"x\"}}", "absolute" },

@@ -196,6 +196,27 @@ static void compresses_what_is_refused(void **state)
 	assert_true(p->source.last.pages_held > 0);
 }
 
+static void says_where_the_downtime_went(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+	uint64_t sum;
+
+	migrate(p);
+	assert_moved(p);
+	assert_string_equal(r->stop_reason, "fits");
+	assert_true(r->predicted_ns > 0);
+	assert_true(r->last_round_ns > 0);
+	assert_true(r->state_ns > 0);
+	assert_true(r->handover_ns > 0);
+	assert_true(r->start_ns > 0);
+	assert_true(r->start_ns == p->target.last.start_ns);
+	sum = r->stop_ns + r->last_round_ns + r->state_ns + r->handover_ns +
+	      r->start_ns;
+	assert_true(sum <= r->downtime_ns);
+	assert_true(sum > r->downtime_ns / 2);
+}
+
 static void says_nothing_of_a_module_that_was_not_wanted(void **state)
 {
 	struct pair *p = *state;
@@ -372,8 +393,41 @@ static void gives_up_on_a_guest_that_never_converges(void **state)
 	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
 	assert_int_equal(p->target.last.state, MIGRATE_FAILED);
 	assert_non_null(strstr(p->source.last.error, "--downtime-limit"));
+	assert_string_equal(p->source.last.stop_reason, "max-rounds");
+	assert_true(p->source.last.predicted_ns > 0);
 	assert_int_equal(p->source.vm.stops, 0);
 	assert_stayed(p);
+}
+
+static void gives_up_when_its_time_is_up(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.max_rounds = 1000000;
+	p->source.params.timeout_ns = 300000000;
+	p->source.vm.on_harvest = write_much;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "--timeout"));
+	assert_string_equal(p->source.last.stop_reason, "timeout");
+	assert_true(p->source.last.total_ns >= 300000000);
+	assert_int_equal(p->source.vm.stops, 0);
+	assert_stayed(p);
+}
+
+/* Pages that the round left are sent all the same. */
+static void stops_in_the_middle_of_a_round_if_told_to(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.timeout_ns = 1;
+	p->source.params.on_timeout = MIGRATE_ON_TIMEOUT_STOP;
+	migrate(p);
+	assert_moved(p);
+	assert_string_equal(p->source.last.stop_reason, "timeout");
+	assert_int_equal(p->source.last.rounds, 2);
 }
 
 static void stops_a_guest_that_never_converges_if_told_to(void **state)
@@ -386,7 +440,22 @@ static void stops_a_guest_that_never_converges_if_told_to(void **state)
 	p->source.vm.on_harvest = write_much;
 	migrate(p);
 	assert_moved(p);
+	assert_string_equal(p->source.last.stop_reason, "max-rounds");
 	assert_int_equal(p->source.last.rounds, 4);
+}
+
+static void sends_no_faster_than_it_may(void **state)
+{
+	struct pair *p = *state;
+	const struct migrate_report *r = &p->source.last;
+
+	p->source.params.bandwidth = 8 << 20;
+	migrate(p);
+	assert_moved(p);
+	/* but for a burst of a frame and what is in the buffers */
+	assert_true(r->total_ns / 1e9 >=
+		    (r->bytes_tx - 3.0 * (2 << 20)) / (8 << 20));
+	assert_true(r->total_ns > 100000000);
 }
 
 static void other_machine_is_refused_by_name(void **state)
@@ -586,6 +655,7 @@ int main(void)
 		ENGINE_TEST(compresses_by_zstd),
 		ENGINE_TEST(compresses_as_it_pays),
 		ENGINE_TEST(compresses_what_is_refused),
+		ENGINE_TEST(says_where_the_downtime_went),
 		ENGINE_TEST(says_nothing_of_a_module_that_was_not_wanted),
 		ENGINE_TEST(names_held_pages_instead_of_sending_them),
 		ENGINE_TEST(names_held_pages_and_proves_them_whole),
@@ -598,6 +668,9 @@ int main(void)
 		ENGINE_TEST(sends_everything_again_when_the_log_lost_pages),
 		ENGINE_TEST(gives_up_on_a_guest_that_never_converges),
 		ENGINE_TEST(stops_a_guest_that_never_converges_if_told_to),
+		ENGINE_TEST(gives_up_when_its_time_is_up),
+		ENGINE_TEST(stops_in_the_middle_of_a_round_if_told_to),
+		ENGINE_TEST(sends_no_faster_than_it_may),
 		ENGINE_TEST(other_machine_is_refused_by_name),
 		ENGINE_TEST(unreachable_peer_is_named),
 		ENGINE_TEST(broken_state_keeps_the_guest_here),

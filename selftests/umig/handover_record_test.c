@@ -436,6 +436,44 @@ static void a_settled_record_with_two_names_can_be_removed(void **state)
 	handover_store_close(s);
 }
 
+/* What was staged is the record once it is written, if nobody meddled. */
+static void staged_it_is_no_record_yet(void **state)
+{
+	struct handover_store *s = opened("web");
+	struct handover_record r = good, got;
+	char path[128];
+
+	(void)state;
+	assert_int_equal(handover_store_stage(s, &r, NULL), 0);
+	assert_int_equal(handover_store_read(s, &got, NULL), -ENOENT);
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	assert_int_equal(handover_store_read(s, &got, NULL), 0);
+	assert_memory_equal(got.id, r.id, sizeof(r.id));
+	assert_int_equal(handover_store_remove(s, NULL), 0);
+
+	/* another one than was staged, and one that has gone meanwhile */
+	assert_int_equal(handover_store_stage(s, &r, NULL), 0);
+	r.id[0] ^= 1;
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	assert_int_equal(handover_store_read(s, &got, NULL), 0);
+	assert_memory_equal(got.id, r.id, sizeof(r.id));
+	assert_int_equal(handover_store_remove(s, NULL), 0);
+	assert_int_equal(handover_store_stage(s, &r, NULL), 0);
+	snprintf(path, sizeof(path), "%s/web.handover.new", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	assert_int_equal(handover_store_read(s, &got, NULL), 0);
+
+	/* a trial write takes its place */
+	assert_int_equal(handover_store_stage(s, &r, NULL), 0);
+	assert_int_equal(handover_store_check(s, NULL), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(handover_store_write(s, &r, NULL), 0);
+	assert_int_equal(handover_store_stage(s, &r, NULL), 0);
+	handover_store_close(s);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 #define RECORD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -457,6 +495,7 @@ int main(void)
 		RECORD_TEST(a_settled_record_comes_back),
 		RECORD_TEST(a_record_that_was_not_written_leaves_the_one_before),
 		RECORD_TEST(a_settled_record_with_two_names_can_be_removed),
+		RECORD_TEST(staged_it_is_no_record_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

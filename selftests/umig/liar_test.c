@@ -440,7 +440,7 @@ static void late_answer_does_not_name_a_page_written_since(void **state)
 	struct pages_run run;
 	uint32_t round;
 
-	/* so many batches that the log is harvested within the first round */
+	/* the log is harvested before the last answers are waited for */
 	end_exit(&f->end);
 	end_init(&f->end, 20 * 512, HIGH, true);
 	fake_vm_write(&f->end.vm, 0, 5);

@@ -262,6 +262,28 @@ static void it_is_cancelled(void **state)
 	close(fd);
 }
 
+/* At this rate it can't get far. */
+static void progress_is_told(void **state)
+{
+	struct control_client *c = proc_client(&source);
+	json_t *arguments, *data;
+
+	(void)state;
+	proc_listen(&target, "target.sock");
+	arguments = to(target.address);
+	json_object_set_new(arguments, "bandwidth", json_integer(65536));
+	assert_ask(c, "migrate", arguments);
+	data = proc_await(c, "MIGRATION_PROGRESS", "precopy");
+	assert_non_null(data);
+	assert_int_equal(report_number(data, "pages", "total"), PROC_PAGES);
+	assert_non_null(json_object_get(json_object_get(data, "pages"),
+					"remaining"));
+	json_decref(data);
+	assert_ask(c, "migrate_cancel", NULL);
+	json_decref(await_migration(c, "cancelled"));
+	client_close(c);
+}
+
 static void quit_cancels_first(void **state)
 {
 	struct control_client *c = proc_client(&source);
@@ -653,6 +675,7 @@ int main(void)
 		LIFE(without_the_module_the_user_is_told),
 		LIFE(nobody_listens),
 		LIFE(it_is_cancelled),
+		LIFE(progress_is_told),
 		LIFE(quit_cancels_first),
 		LIFE(a_guest_ends_while_it_migrates),
 		LIFE(a_guest_that_does_not_arrive),

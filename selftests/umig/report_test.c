@@ -30,6 +30,17 @@ static const struct migrate_report report = {
 	.downtime_ns = 85300000,
 	.verify_ns = 250000000,
 	.rounds = 4,
+	.stop_reason = "fits",
+	.predicted_ns = 44000000,
+	.stop_ns = 1100000,
+	.last_round_ns = 20200000,
+	.state_ns = 3300000,
+	.handover_ns = 40400000,
+	.start_ns = 5500000,
+	.throttle_pages_s = 110,
+	.bytes_s = 111,
+	.dirtied_s = 112,
+	.end_ns = 113000000,
 	.dirty_source = "ring",
 	.pages_total = 65536,
 	.pages_zero = 30000,
@@ -57,6 +68,13 @@ static const char *const promised[][3] = {
 	{ NULL, "downtime_ms", "85.3" },
 	{ NULL, "verify_ms", "250" },
 	{ NULL, "rounds", "4" },
+	{ "blackout", "predicted_ms", "44" },
+	{ "blackout", "stop_ms", "1.1" },
+	{ "blackout", "last_round_ms", "20.2" },
+	{ "blackout", "state_ms", "3.3" },
+	{ "blackout", "handover_ms", "40.4" },
+	{ "blackout", "start_ms", "5.5" },
+	{ "pace", "throttle_pages_s", "110" },
 	{ "pages", "total", "65536" },
 	{ "pages", "zero", "30000" },
 	{ "pages", "held", "20000" },
@@ -118,6 +136,7 @@ static void every_word_is_there(void **state)
 	assert_string_equal(report_text(json, "error"), "an error");
 	assert_string_equal(report_text(json, "warning"), "a warning");
 	assert_string_equal(report_text(json, "dirty_source"), "ring");
+	assert_string_equal(report_text(json, "stop_reason"), "fits");
 	assert_true(json_is_true(json_object_get(json, "verified")));
 	assert_true(json_is_false(json_object_get(json, "incoming")));
 	json_decref(json);
@@ -130,6 +149,10 @@ static void what_remains_is_for_the_living(void **state)
 
 	(void)state;
 	assert_int_equal(report_number(live, "pages", "remaining"), 103);
+	assert_int_equal(report_number(live, "pace", "bytes_s"), 111);
+	assert_int_equal(report_number(live, "pace", "dirtied_s"), 112);
+	assert_int_equal(report_number(live, "pace", "end_ms"), 113);
+	assert_null(json_object_get(json_object_get(ended, "pace"), "end_ms"));
 	assert_null(json_object_get(json_object_get(ended, "pages"),
 				    "remaining"));
 	json_decref(live);
@@ -200,7 +223,7 @@ static void the_line_says_how_far(void **state)
 	progress_line(&p, json, 3000000000, true, line, sizeof(line));
 	json_decref(json);
 	assert_string_equal(line,
-		"precopy: round 4, [###############.....] 75%, 32 MiB/s, 64 MiB remaining, 75% saved");
+		"precopy: round 4, [###############.....] 75%, 32 MiB/s, 64 MiB remaining, 75% saved, dirtying 448 KiB/s (slowed), 113.0 ms to go");
 }
 
 static void the_table_says_it_all(void **state)
@@ -211,7 +234,9 @@ static void the_table_says_it_all(void **state)
 		"30000", "20000", "5000", "10536", "65536", "101",
 		"900 of 1000", "90.0%", "25.0%", "105 offered",
 		"106 confirmed", "refused 107", "cancelled 108",
-		"all memory equal",
+		"all memory equal", "stop 1.1 ms, last round 20.2 ms",
+		"state 3.3 ms, handover 40.4 ms, start 5.5 ms",
+		"decided by  fits; predicted: 44.0 ms",
 	};
 	json_t *json = report_to_json(&report, false);
 	char *text = NULL;

@@ -367,6 +367,7 @@ static void small_messages_round_trip_and_refuse_other_lengths(void **state)
 	struct refused_msg refused;
 	struct state_msg st;
 	const uint8_t *at;
+	uint64_t ns;
 	uint32_t n;
 	size_t len;
 
@@ -404,6 +405,13 @@ static void small_messages_round_trip_and_refuse_other_lengths(void **state)
 	assert_int_equal(msg_refused_decode(&refused, room, len - 8),
 			 -EBADMSG);
 
+	len = msg_started_encode(room, 0x123456789abcULL);
+	assert_int_equal(msg_started_decode(&ns, room, len), 0);
+	assert_true(ns == 0x123456789abcULL);
+	assert_int_equal(msg_started_decode(&ns, room, 0), 0);
+	assert_true(!ns);
+	assert_int_equal(msg_started_decode(&ns, room, 7), -EBADMSG);
+	assert_int_equal(msg_started_decode(&ns, room, 9), -EBADMSG);
 	len = msg_round_encode(room, 8);
 	assert_int_equal(msg_round_decode(&n, room, len), 0);
 	assert_int_equal(n, 8);

@@ -161,7 +161,9 @@ static int migrate_numbers(const json_t *args, struct migrate_params *params,
 			   struct err *err)
 {
 	uint64_t downtime_ms = params->downtime_limit_ns / NS_PER_MS;
-	uint64_t timeout_s = params->peer_timeout_ns / NS_PER_MS / 1000;
+	uint64_t peer_s = params->peer_timeout_ns / NS_PER_MS / 1000;
+	uint64_t floor = params->throttle_floor;
+	uint64_t timeout_s = 0;
 	uint64_t rounds = params->max_rounds;
 	int rc;
 
@@ -171,11 +173,26 @@ static int migrate_numbers(const json_t *args, struct migrate_params *params,
 		rc = args_number(args, "max-rounds", 1, ROUNDS_MAX, &rounds,
 				 err);
 	if (!rc)
-		rc = args_number(args, "timeout", 1, TIMEOUT_MAX_S, &timeout_s,
+		rc = args_number(args, "timeout", 0, TIMEOUT_MAX_S, &timeout_s,
 				 err);
+	if (!rc)
+		rc = args_number(args, "peer-timeout", 1, TIMEOUT_MAX_S,
+				 &peer_s, err);
+	if (!rc)
+		rc = args_number(args, "throttle-floor", THROTTLE_FLOOR_MIN,
+				 100, &floor, err);
+	if (!rc)
+		rc = args_number(args, "bandwidth", 0, BANDWIDTH_MAX,
+				 &params->bandwidth, err);
+	if (!rc && params->bandwidth && params->bandwidth < BANDWIDTH_MIN)
+		rc = err_set(err, -EINVAL,
+			     "argument \"bandwidth\" must be 0 or at least %llu",
+			     BANDWIDTH_MIN);
 	params->downtime_limit_ns = downtime_ms * NS_PER_MS;
 	params->max_rounds = rounds;
-	params->peer_timeout_ns = timeout_s * 1000 * NS_PER_MS;
+	params->throttle_floor = floor;
+	params->timeout_ns = timeout_s * 1000 * NS_PER_MS;
+	params->peer_timeout_ns = peer_s * 1000 * NS_PER_MS;
 	return rc;
 }
 
@@ -238,8 +255,9 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 {
 	static const char *const known[] = {
 		"uri", "downtime-limit", "max-rounds", "on-timeout", "timeout",
-		"verify", "module", "digests-from", "page-classes", "insecure",
-		"key", "peers", "peer", "compress", NULL
+		"peer-timeout", "bandwidth", "throttle-floor", "verify",
+		"module", "digests-from", "page-classes", "insecure", "key",
+		"peers", "peer", "compress", NULL
 	};
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
 	struct security security = SECURITY_INIT;

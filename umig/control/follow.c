@@ -18,7 +18,7 @@
 
 #define LIVE_INTERVAL_MS 250
 #define PLAIN_INTERVAL_MS 5000
-#define LINE_MAX_BYTES 160
+#define LINE_MAX_BYTES 240
 
 /**
  * struct follow - One migration being watched.

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "control/protocol.h"
 #include "control/report.h"
@@ -102,6 +104,35 @@ static void tell(struct vmproc *p, struct migrate_report told)
 			     report_to_json(&told, false));
 }
 
+/* Whether there is something to be told of once a second. */
+static void set_ticks(struct vmproc *p, bool on)
+{
+	const struct itimerspec every = {
+		.it_value.tv_sec = on, .it_interval.tv_sec = on,
+	};
+
+	if (timerfd_settime(p->ticks.fd, 0, &every, NULL))
+		log_warn("%s: no progress will be told: %s", vm_name(p->vm),
+			 strerror(errno));
+}
+
+void vmproc_tick(void *arg, uint32_t events)
+{
+	struct migrate_report r;
+	struct vmproc *p = arg;
+	uint64_t n;
+
+	(void)events;
+	if (read(p->ticks.fd, &n, sizeof(n)) != sizeof(n) || !p->migration)
+		return;
+	migration_query(p->migration, &r);
+	if (r.state != MIGRATE_PRECOPY)
+		return;
+	add_note(p, &r);
+	control_server_event(p->server, "MIGRATION_PROGRESS",
+			     report_to_json(&r, true));
+}
+
 static void take_report(struct vmproc *p, const struct migrate_report *r)
 {
 	p->report = *r;
@@ -110,6 +141,7 @@ static void take_report(struct vmproc *p, const struct migrate_report *r)
 	if (migrate_state_final(r->state)) {
 		migration_free(p->migration);
 		p->migration = NULL;
+		set_ticks(p, false);
 		credentials_free(&p->credentials);
 	} else if (r->state == MIGRATE_HANDOVER_UNKNOWN) {
 		p->ending = false;
@@ -187,6 +219,7 @@ int vmproc_migrate(struct vmproc *p, const struct migrate_params *params,
 		credentials_free(&p->credentials);
 		return ret;
 	}
+	set_ticks(p, true);
 	/* From here on the engine tells each change; this is the first. */
 	migration_query(p->migration, &r);
 	log_info("%s: migrating to %s", vm_name(p->vm), own.address);
@@ -248,6 +281,7 @@ int vmproc_listen(struct vmproc *p, const struct migrate_params *params,
 	if (ret)
 		return ret;
 	p->incoming = true;
+	set_ticks(p, true);
 	log_listening(p, params->address, security);
 	return 0;
 }

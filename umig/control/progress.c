@@ -57,6 +57,25 @@ static const char *rate(struct progress *p, const json_t *r, uint64_t now_ns,
 	return strcat(to, "/s, ");
 }
 
+/* ", dirtying 12 MiB/s", or nothing, and when it is about to end. */
+static const char *outlook(const json_t *r, char *to, size_t room)
+{
+	double dirtied = report_number(r, "pace", "dirtied_s");
+	double end_ms = report_number(r, "pace", "end_ms");
+	bool held = report_number(r, "pace", "throttle_pages_s") > 0;
+	char a[TEXT_MAX], b[TEXT_MAX] = "";
+	int n = 0;
+
+	*to = '\0';
+	if (dirtied > 0)
+		n = snprintf(to, room, ", dirtying %s/s%s",
+			     size(a, dirtied * UMIG_PAGE_SIZE),
+			     held ? " (slowed)" : "");
+	if (end_ms > 0)
+		snprintf(to + n, room - n, ", %s to go", duration(b, end_ms));
+	return to;
+}
+
 void progress_line(struct progress *p, const json_t *r, uint64_t now_ns,
 		   bool bar, char *to, size_t room)
 {
@@ -65,6 +84,7 @@ void progress_line(struct progress *p, const json_t *r, uint64_t now_ns,
 	double done = percent(total - left, total);
 	char cells[BAR_CELLS + 4] = "";
 	char per_second[TEXT_MAX + 8], remaining[TEXT_MAX];
+	char ahead[3 * TEXT_MAX];
 	int filled = done * BAR_CELLS / 100;
 
 	if (bar) {
@@ -75,10 +95,11 @@ void progress_line(struct progress *p, const json_t *r, uint64_t now_ns,
 		cells[BAR_CELLS + 2] = ' ';
 	}
 	snprintf(to, room,
-		 "%s: round %.0f, %s%.0f%%, %s%s remaining, %.0f%% saved",
+		 "%s: round %.0f, %s%.0f%%, %s%s remaining, %.0f%% saved%s",
 		 report_status(r), report_number(r, NULL, "rounds"), cells,
 		 done, rate(p, r, now_ns, per_second),
-		 size(remaining, left * UMIG_PAGE_SIZE), saved_percent(r));
+		 size(remaining, left * UMIG_PAGE_SIZE), saved_percent(r),
+		 outlook(r, ahead, sizeof(ahead)));
 }
 
 static void row_pages(const json_t *r, const char *name, const char *label,
@@ -137,6 +158,28 @@ static void table_index(const json_t *r, FILE *out)
 		report_number(r, "index", "cancelled"));
 }
 
+static void table_blackout(const json_t *r, FILE *out)
+{
+	static const char *const parts[][2] = {
+		{ "stop_ms", "stop" }, { "last_round_ms", "last round" },
+		{ "state_ms", "state" }, { "handover_ms", "handover" },
+		{ "start_ms", "start" },
+	};
+	const char *why = report_text(r, "stop_reason");
+	const char *comma = "";
+	char a[TEXT_MAX];
+	size_t i;
+
+	if (!*why)
+		return;
+	fprintf(out, "    of it       ");
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++, comma = ", ")
+		fprintf(out, "%s%s %s", comma, parts[i][1],
+			duration(a, report_number(r, "blackout", parts[i][0])));
+	fprintf(out, "\n    decided by  %s; predicted: %s\n", why,
+		duration(a, report_number(r, "blackout", "predicted_ms")));
+}
+
 static void table_time(const json_t *r, FILE *out)
 {
 	char a[TEXT_MAX], b[TEXT_MAX];
@@ -148,6 +191,7 @@ static void table_time(const json_t *r, FILE *out)
 		duration(b, report_number(r, NULL, "setup_ms")));
 	fprintf(out, "  downtime      %s\n",
 		duration(a, report_number(r, NULL, "downtime_ms")));
+	table_blackout(r, out);
 	fprintf(out, "  verification  %s, the guest stood still%s\n",
 		duration(a, report_number(r, NULL, "verify_ms")),
 		verified ? "; all memory equal at both ends" :

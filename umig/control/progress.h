@@ -24,7 +24,7 @@ struct progress {
 
 /**
  * progress_line() - State, how far this round is, rate, what remains, what was
- * saved.
+ * saved, how fast the guest dirties memory, and how long it will take.
  * @now_ns: the monotonic clock.
  * @bar: with a bar, for a terminal.
  */

@@ -49,6 +49,29 @@ static json_t *index_json(const struct migrate_report *r)
 			 "merged", num(r->index_merged));
 }
 
+static json_t *blackout_json(const struct migrate_report *r)
+{
+	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}",
+			 "predicted_ms", ms(r->predicted_ns),
+			 "stop_ms", ms(r->stop_ns),
+			 "last_round_ms", ms(r->last_round_ns),
+			 "state_ms", ms(r->state_ns),
+			 "handover_ms", ms(r->handover_ns),
+			 "start_ms", ms(r->start_ns));
+}
+
+static json_t *pace_json(const struct migrate_report *r, bool live)
+{
+	if (!live)
+		return json_pack("{s:I}", "throttle_pages_s",
+				 num(r->throttle_pages_s));
+	return json_pack("{s:I, s:I, s:I, s:f}",
+			 "throttle_pages_s", num(r->throttle_pages_s),
+			 "bytes_s", num(r->bytes_s),
+			 "dirtied_s", num(r->dirtied_s),
+			 "end_ms", ms(r->end_ns));
+}
+
 static json_t *link_json(const struct migrate_report *r)
 {
 	return json_pack("{s:b, s:s, s:o}", "sealed", r->sealed,
@@ -60,7 +83,7 @@ static json_t *link_json(const struct migrate_report *r)
 json_t *report_to_json(const struct migrate_report *r, bool live)
 {
 	return json_pack(
-		"{s:s, s:o, s:o, s:b, s:f, s:f, s:f, s:f, s:I, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:b}",
+		"{s:s, s:o, s:o, s:b, s:f, s:f, s:f, s:f, s:s, s:o, s:o, s:I, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:b}",
 		"status", migrate_state_name(r->state),
 		"error", protocol_text(r->error),
 		"warning", protocol_text(r->warning),
@@ -69,6 +92,9 @@ json_t *report_to_json(const struct migrate_report *r, bool live)
 		"downtime_ms", ms(r->downtime_ns),
 		"verify_ms", ms(r->verify_ns),
 		"setup_ms", ms(r->setup_ns),
+		"stop_reason", r->stop_reason,
+		"blackout", blackout_json(r),
+		"pace", pace_json(r, live),
 		"rounds", num(r->rounds),
 		"dirty_source", r->dirty_source,
 		"pages", pages_json(r, live),

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "control/protocol.h"
@@ -142,6 +143,15 @@ static int watch_signals(struct vmproc *p)
 	return loop_add(&p->loop, &p->signals, EPOLLIN);
 }
 
+static int watch_ticks(struct vmproc *p)
+{
+	p->ticks.fd = timerfd_create(CLOCK_MONOTONIC,
+				     TFD_CLOEXEC | TFD_NONBLOCK);
+	if (p->ticks.fd < 0)
+		return -errno;
+	return loop_add(&p->loop, &p->ticks, EPOLLIN);
+}
+
 static int watch_all(struct vmproc *p)
 {
 	struct vm_status status;
@@ -152,6 +162,8 @@ static int watch_all(struct vmproc *p)
 	ret = loop_open(&p->loop);
 	if (!ret)
 		ret = watch_signals(p);
+	if (!ret)
+		ret = watch_ticks(p);
 	if (!ret)
 		ret = loop_add(&p->loop, &p->vm_events, EPOLLIN);
 	if (!ret)
@@ -179,6 +191,7 @@ int vmproc_open(struct vmproc *p, struct vm *vm, struct handover_store *store,
 		.vm_events = { .fd = vm_event_fd(vm), .fn = vm_ready,
 			       .arg = p },
 		.engine = { .fn = vmproc_engine_ready, .arg = p },
+		.ticks = { .fd = -1, .fn = vmproc_tick, .arg = p },
 		.mailbox = { .fd = -1 },
 	};
 	ret = watch_all(p);
@@ -212,6 +225,8 @@ void vmproc_close(struct vmproc *p)
 	credentials_free(&p->credentials);
 	control_server_close(p->server, LAST_NEWS_MS);
 	mailbox_close(&p->mailbox);
+	if (p->ticks.fd >= 0)
+		close(p->ticks.fd);
 	if (p->signals.fd >= 0)
 		close(p->signals.fd);
 	loop_close(&p->loop);

@@ -44,6 +44,7 @@
  * @signals: SIGTERM and SIGINT, by signalfd.
  * @vm_events: the VM's eventfd.
  * @engine: the mailbox's eventfd.
+ * @ticks: a timerfd, once a second while there is a migration.
  * @mailbox: the engine's news.
  * @vm_state: the VM's state as last told to clients.
  * @migration: the migration under way, or NULL.
@@ -63,6 +64,7 @@ struct vmproc {
 	struct loop_watch signals;
 	struct loop_watch vm_events;
 	struct loop_watch engine;
+	struct loop_watch ticks;
 	struct mailbox mailbox;
 	enum vm_state vm_state;
 	struct migration *migration;
@@ -127,6 +129,9 @@ int vmproc_handing_over(struct vmproc *p, struct err *err);
 
 /** vmproc_engine_ready() - The engine has news: the callback of @p->engine. */
 void vmproc_engine_ready(void *arg, uint32_t events);
+
+/** vmproc_tick() - Tell how the migration goes: the callback of @p->ticks. */
+void vmproc_tick(void *arg, uint32_t events);
 
 /* Commands of the control socket: commands.c. */
 

@@ -124,12 +124,12 @@ void dirty_stop(struct dirty *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
-void dirty_pend(struct dirty *d, uint32_t slot, uint64_t offset,
-		uint64_t pages)
+uint64_t dirty_pend(struct dirty *d, uint32_t slot, uint64_t offset,
+		    uint64_t pages)
 {
 	const struct memslot *s = &d->slots->slot[slot];
 
-	bitmap_set_run(d->pending, s->index + offset, pages);
+	return bitmap_set_run(d->pending, s->index + offset, pages);
 }
 
 void dirty_mark(struct dirty *d, uint64_t gfn, uint64_t pages)
@@ -153,7 +153,22 @@ int dirty_full(struct dirty *d, unsigned int vcpu)
 
 	pthread_mutex_lock(&d->lock);
 	d->count.ring_full++;
+	d->ring[vcpu].full++;
 	ret = d->ops->full(d, vcpu);
+	if (ret == -EOVERFLOW) {
+		d->overflow = true;
+		ret = 0;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return ret;
+}
+
+int dirty_collect(struct dirty *d)
+{
+	int ret;
+
+	pthread_mutex_lock(&d->lock);
+	ret = d->ops->collect(d);
 	if (ret == -EOVERFLOW) {
 		d->overflow = true;
 		ret = 0;
@@ -235,6 +250,16 @@ int dirty_harvest(struct dirty *d, dirty_run_fn *fn, void *arg)
 	d->count.harvested_pages += pages;
 	pthread_mutex_unlock(&d->lock);
 	return 0;
+}
+
+void dirty_vcpu(struct dirty *d, unsigned int vcpu, struct dirty_vcpu *out)
+{
+	pthread_mutex_lock(&d->lock);
+	*out = (struct dirty_vcpu){
+		.pages = d->ring[vcpu].fresh,
+		.ring_full = d->ring[vcpu].full,
+	};
+	pthread_mutex_unlock(&d->lock);
 }
 
 void dirty_counters(struct dirty *d, struct dirty_counters *out)

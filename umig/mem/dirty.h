@@ -64,12 +64,16 @@ extern const struct dirty_ops dirty_log_ops;
  * @gfn: @entries entries, shared with KVM; NULL: no such vCPU.
  * @fetch: the next entry to look at, free running.
  * @taken: entries taken since its vCPU last left KVM_RUN for a full ring.
+ * @fresh: pages ever that were not pending already.
+ * @full: times that its vCPU left KVM_RUN for a full ring.
  * @lost: entries were overwritten: KVM's position may be ahead of @fetch.
  */
 struct dirty_ring {
 	struct kvm_dirty_gfn *gfn;
 	uint32_t fetch;
 	uint64_t taken;
+	uint64_t fresh;
+	uint64_t full;
 	bool lost;
 };
 
@@ -170,11 +174,35 @@ void dirty_mark(struct dirty *d, uint64_t gfn, uint64_t pages);
  */
 int dirty_full(struct dirty *d, unsigned int vcpu);
 
+/**
+ * dirty_collect() - Empty the log into @pending ahead of a harvest, so that it
+ * is known what each vCPU has dirtied.  Any thread.
+ */
+int dirty_collect(struct dirty *d);
+
+/**
+ * struct dirty_vcpu - What one vCPU's ring has seen since dirty_init().
+ * @pages: that it was the first to dirty since the last harvest: a KVM that
+ *	emulates guests logs each write, not each page.  0 with the bitmap,
+ *	which doesn't know whose they are.
+ * @ring_full: exits for a full ring.
+ */
+struct dirty_vcpu {
+	uint64_t pages;
+	uint64_t ring_full;
+};
+
+/** dirty_vcpu() - Any thread. */
+void dirty_vcpu(struct dirty *d, unsigned int vcpu, struct dirty_vcpu *out);
+
 /** dirty_counters() - Any thread. */
 void dirty_counters(struct dirty *d, struct dirty_counters *out);
 
-/** dirty_pend() - For &dirty_ops: @pages pages of slot @slot are dirty. */
-void dirty_pend(struct dirty *d, uint32_t slot, uint64_t offset,
-		uint64_t pages);
+/**
+ * dirty_pend() - For &dirty_ops: @pages pages of slot @slot are dirty; how many
+ * were not pending yet.
+ */
+uint64_t dirty_pend(struct dirty *d, uint32_t slot, uint64_t offset,
+		    uint64_t pages);
 
 #endif

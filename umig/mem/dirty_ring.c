@@ -123,7 +123,7 @@ static uint32_t ring_take(struct dirty *d, struct dirty_ring *r)
 			break;
 		if (e->slot < d->slots->nr &&
 		    e->offset < d->slots->slot[e->slot].pages)
-			dirty_pend(d, e->slot, e->offset, 1);
+			r->fresh += dirty_pend(d, e->slot, e->offset, 1);
 		give_back(e);
 		r->fetch++;
 	}

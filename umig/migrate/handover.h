@@ -14,6 +14,12 @@
 #include "migrate/migration.h"
 
 /**
+ * handover_stage() - Source: write down, while the guest runs, what will be the
+ * record, so that little of it is left to do with the guest stopped.
+ */
+void handover_stage(struct migration *m);
+
+/**
  * handover_source() - Ask the destination to take over, and find out whether
  * it did.
  * @stopped_ns: when the guest was stopped, for the report's downtime.

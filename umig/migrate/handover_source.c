@@ -25,6 +25,7 @@
  * @record: what is, or will be, on disk.
  * @deaf: in UNKNOWN, and no word can come any more.
  * @stopped_ns: when the guest was stopped.
+ * @began_ns: when this began.
  */
 struct handover {
 	struct migration *m;
@@ -33,6 +34,7 @@ struct handover {
 	struct handover_record record;
 	bool deaf;
 	uint64_t stopped_ns;
+	uint64_t began_ns;
 };
 
 /* The destination could not: its words are ours. */
@@ -100,6 +102,10 @@ static enum handover_event hear(struct handover *h)
 	case WIRE_STARTED:
 		if (h->state == SOURCE_PREPARING)
 			migration_unexpected(m, &in, "READY");
+		/* it counts, whatever it carries */
+		if (msg_started_decode(&m->live.start_ns, in.payload,
+				       in.bytes))
+			m->live.start_ns = 0;
 		return HANDOVER_STARTED;
 	default:
 		migration_unexpected(m, &in, h->state == SOURCE_PREPARING ?
@@ -161,7 +167,6 @@ static void write_record(struct handover *h)
 {
 	struct migration *m = h->m;
 
-	h->record.time_s = time(NULL);
 	h->next = handover_store_write(m->params.store, &h->record, &m->err) ?
 			  HANDOVER_RECORD_FAILED : HANDOVER_RECORD_WRITTEN;
 }
@@ -241,6 +246,11 @@ static void count_downtime(struct handover *h)
 
 	m->ended_ns = clock_now_ns();
 	m->live.downtime_ns = m->ended_ns - h->stopped_ns - m->live.verify_ns;
+	m->live.handover_ns = m->ended_ns - h->began_ns;
+	/* theirs to say, but no more than there was */
+	if (m->live.start_ns > m->live.handover_ns)
+		m->live.start_ns = 0;
+	m->live.handover_ns -= m->live.start_ns;
 }
 
 static void step(struct handover *h, enum handover_event event)
@@ -262,7 +272,6 @@ static enum handover_event prepare(struct handover *h)
 	struct migration *m = h->m;
 	int rc;
 
-	randombytes_buf(h->record.id, sizeof(h->record.id));
 	migration_deadline(m, 0);
 	rc = channel_send_copy(m->ch, WIRE_PREPARE, h->record.id,
 			       sizeof(h->record.id));
@@ -271,18 +280,30 @@ static enum handover_event prepare(struct handover *h)
 	return rc ? hear_nothing(rc) : 0;
 }
 
+void handover_stage(struct migration *m)
+{
+	struct handover_record *r = &m->record;
+
+	r->phase = HANDOVER_PHASE_HANDOVER;
+	r->time_s = time(NULL);
+	randombytes_buf(r->id, sizeof(r->id));
+	handover_record_name(r, handover_store_name(m->params.store),
+			     m->peer.name, m->address);
+	/* if it can't be written now, writing it says so */
+	handover_store_stage(m->params.store, r, NULL);
+}
+
 int handover_source(struct migration *m, uint64_t stopped_ns)
 {
 	struct handover h = {
 		.m = m,
 		.state = SOURCE_PREPARING,
-		.record.phase = HANDOVER_PHASE_HANDOVER,
+		.record = m->record,
 		.stopped_ns = stopped_ns,
+		.began_ns = clock_now_ns(),
 	};
 	enum handover_event event;
 
-	handover_record_name(&h.record, handover_store_name(m->params.store),
-			     m->peer.name, m->address);
 	h.next = prepare(&h);
 	while (!handover_final(h.state)) {
 		event = h.next;

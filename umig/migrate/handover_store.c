@@ -14,9 +14,12 @@
 #include <unistd.h>
 
 /**
- * struct handover_store - All constant while it is open.
+ * struct handover_store - All but the last constant while it is open.
  * @dir_fd: the state directory.
  * @lock_fd: holds the lock.
+ * @staged: what "fresh" holds on stable storage, owned; NULL: nothing.
+ * @staged_ino: which file that is.
+ * These two change.
  */
 struct handover_store {
 	char dir[PATH_MAX];
@@ -27,6 +30,8 @@ struct handover_store {
 	char last[HANDOVER_NAME_MAX + 16];
 	int dir_fd;
 	int lock_fd;
+	char *staged;
+	ino_t staged_ino;
 };
 
 /* UTF-8 without control characters: what the record and messages can say. */
@@ -195,6 +200,9 @@ void handover_store_close(struct handover_store *s)
 		return;
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
+	if (s->staged)
+		unlinkat(s->dir_fd, s->fresh, 0);
+	free(s->staged);
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);
 	free(s);
@@ -266,13 +274,55 @@ static int keep_last(struct handover_store *s)
 	return rc;
 }
 
+static ino_t fresh_ino(struct handover_store *s)
+{
+	struct stat st;
+
+	if (fstatat(s->dir_fd, s->fresh, &st, AT_SYMLINK_NOFOLLOW) ||
+	    !S_ISREG(st.st_mode))
+		return 0;
+	return st.st_ino;
+}
+
+/* Whether "fresh" is what was staged, and that is @text. */
+static bool is_staged(struct handover_store *s, const char *text)
+{
+	return s->staged && !strcmp(s->staged, text) &&
+	       fresh_ino(s) == s->staged_ino;
+}
+
+/* Have "fresh" hold @r's text, which it may do already.  @keep: and know it. */
+static int make_fresh(struct handover_store *s,
+		      const struct handover_record *r, bool keep)
+{
+	char *text = handover_record_text(r);
+	int rc = 0;
+
+	if (!text)
+		return -ENOMEM;
+	if (!is_staged(s, text))
+		rc = write_fresh(s, text);
+	free(s->staged);
+	s->staged_ino = rc ? 0 : fresh_ino(s);
+	s->staged = keep && s->staged_ino ? text : NULL;
+	if (!s->staged)
+		free(text);
+	return rc;
+}
+
+int handover_store_stage(struct handover_store *s,
+			 const struct handover_record *r, struct err *err)
+{
+	int rc = make_fresh(s, r, true);
+
+	return rc ? cannot(s, rc, err) : 0;
+}
+
 int handover_store_write(struct handover_store *s,
 			 const struct handover_record *r, struct err *err)
 {
-	char *text = handover_record_text(r);
-	int rc = text ? write_fresh(s, text) : -ENOMEM;
+	int rc = make_fresh(s, r, false);
 
-	free(text);
 	if (!rc && !handover_record_settled(r))
 		rc = keep_last(s);
 	if (!rc && renameat(s->dir_fd, s->fresh, s->dir_fd, s->record))
@@ -289,11 +339,15 @@ int handover_store_check(struct handover_store *s, struct err *err)
 	char text[HANDOVER_RECORD_MAX];
 	int rc;
 
+	free(s->staged);
+	s->staged = NULL;
 	memset(text, ' ', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	rc = write_fresh(s, text);
 	if (unlinkat(s->dir_fd, s->fresh, 0) && !rc)
 		rc = -errno;
+	if (!rc)
+		rc = sync_dir(s);
 	return rc ? cannot(s, rc, err) : 0;
 }
 

@@ -40,7 +40,21 @@ void handover_store_close(struct handover_store *s);
 /** handover_store_name() - The VM's name. */
 const char *handover_store_name(const struct handover_store *s);
 
-/** handover_store_check() - Try whether a record could be written now. */
+/**
+ * handover_store_stage() - Write what handover_store_write() is going to make
+ * the record, ahead of the time when that must be quick.
+ *
+ * It is no record yet, and no promise: the write may still fail, and does all
+ * of the work if this has failed or @r has changed since.
+ */
+int handover_store_stage(struct handover_store *s,
+			 const struct handover_record *r, struct err *err);
+
+/**
+ * handover_store_check() - Try whether a record could be written now.
+ *
+ * Takes about as long as writing one.
+ */
 int handover_store_check(struct handover_store *s, struct err *err);
 
 /**

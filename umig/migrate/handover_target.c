@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "migrate/handover.h"
 #include "wire/frame.h"
+#include "wire/msgs.h"
 
 void handover_target_init(struct handover_target *h, struct migration *m)
 {
@@ -25,9 +26,6 @@ static void write_record(struct handover_target *h)
 {
 	struct migration *m = h->m;
 
-	handover_record_name(&h->record, handover_store_name(m->params.store),
-			     m->peer.name, m->from);
-	h->record.time_s = time(NULL);
 	h->next = handover_store_write(m->params.store, &h->record, &m->err) ?
 			  HANDOVER_RECORD_FAILED : HANDOVER_RECORD_WRITTEN;
 }
@@ -62,16 +60,31 @@ static void start_guest(struct handover_target *h)
 		return;
 	}
 	m->ended_ns = clock_now_ns();
-	m->live.downtime_ns = m->ended_ns - began;
+	m->live.start_ns = m->ended_ns - began;
+	m->live.downtime_ns = m->live.start_ns;
 }
 
 /* It runs here now, whether or not anybody hears of it. */
 static void say_started(struct migration *m)
 {
-	if (channel_send_copy(m->ch, WIRE_STARTED, NULL, 0) ||
+	uint8_t payload[sizeof(m->live.start_ns)];
+	size_t bytes = msg_started_encode(payload, m->live.start_ns);
+
+	if (channel_send_copy(m->ch, WIRE_STARTED, payload, bytes) ||
 	    channel_flush(m->ch))
 		migration_warn(m,
 			       "the guest runs here, but the source could not be told: settle it there with umig settle --moved");
+}
+
+/* While the source writes its record; if it fails, writing it says so. */
+static void stage_record(struct handover_target *h)
+{
+	struct migration *m = h->m;
+
+	handover_record_name(&h->record, handover_store_name(m->params.store),
+			     m->peer.name, m->from);
+	h->record.time_s = time(NULL);
+	handover_store_stage(m->params.store, &h->record, NULL);
 }
 
 static void say_ready(struct handover_target *h)
@@ -82,7 +95,7 @@ static void say_ready(struct handover_target *h)
 	/* the source writes its record now, and says GO or ends */
 	migration_deadline_ns(m, m->params.peer_timeout_ns);
 	if (!rc)
-		return;
+		return stage_record(h);
 	migration_lost(m, rc);
 	h->next = rc == -ECANCELED ? HANDOVER_CANCEL : HANDOVER_LINK_LOST;
 }

@@ -35,7 +35,20 @@
  * @setup_ns: of it, until the first page could be sent.
  * @downtime_ns: the guest stood still this long, @verify_ns taken off.
  * @verify_ns: of the standstill, comparing memory.
+ * @stop_ns: of the downtime: bringing vCPUs and devices to rest,
+ * @last_round_ns: what was written and not sent yet,
+ * @state_ns: saving and sending the machine state,
+ * @handover_ns: PREPARE until STARTED was heard, which includes loading the
+ *	state and both records, without
+ * @start_ns: the destination's start of the guest, as it says.
+ * @predicted_ns: after the last live round: the downtime, were it to begin.
+ * @stop_reason: why the guest was stopped, or given up on, as
+ *	converge_reason_name() says; empty: not yet.
  * @rounds: rounds begun, the final one included.
+ * @throttle_pages_s: what the guest was, or is, held to; 0: it wasn't.
+ * @bytes_s: sent a second, of late,
+ * @dirtied_s: and pages dirtied.
+ * @end_ns: pre-copy will end in about this time; 0: nobody can tell.
  * @dirty_source: "ring" or "bitmap"; empty before tracking began.
  * @pages_total: RAM of the VM.
  * @pages_zero: pages by how their final content went: known to be zero,
@@ -72,7 +85,18 @@ struct migrate_report {
 	uint64_t setup_ns;
 	uint64_t downtime_ns;
 	uint64_t verify_ns;
+	uint64_t stop_ns;
+	uint64_t last_round_ns;
+	uint64_t state_ns;
+	uint64_t handover_ns;
+	uint64_t start_ns;
+	uint64_t predicted_ns;
+	char stop_reason[16];
 	uint64_t rounds;
+	uint64_t throttle_pages_s;
+	uint64_t bytes_s;
+	uint64_t dirtied_s;
+	uint64_t end_ns;
 	char dirty_source[8];
 	uint64_t pages_total;
 	uint64_t pages_zero;
@@ -124,7 +148,10 @@ enum migrate_on_timeout {
  * @downtime_limit_ns: stop the guest when what remains is predicted to take no
  *	longer.
  * @max_rounds: pre-copy rounds before it counts as not converging, >= 1.
+ * @timeout_ns: time, from the command on, before it counts as such; 0: any.
  * @on_timeout: and what then.
+ * @throttle_floor: percent of its speed that a vCPU keeps which dirties faster
+ *	than the link takes; 100: none is held.
  * @verify: source: compare all memory at both ends before GO.
  * @no_digests: source: every page that isn't zero shall be sent, which is no
  *	reason for a warning.
@@ -134,6 +161,8 @@ enum migrate_on_timeout {
  * @overcommit: destination: take a VM larger than the memory that is free.
  * @page_classes: path of a file to write how each page's final content went,
  *	a byte a page in dense order (&enum page_class), or NULL.
+ * @bandwidth: source: bytes a second at most, 0: no limit; the peers file may
+ *	have a lower one.
  * @peer_timeout_ns: a peer that is silent this long is lost.
  * @store: where the handover is recorded: the VM's, which this process has
  *	locked.  Borrowed.
@@ -147,13 +176,16 @@ struct migrate_params {
 	const char *peer;
 	uint64_t downtime_limit_ns;
 	unsigned int max_rounds;
+	uint64_t timeout_ns;
 	enum migrate_on_timeout on_timeout;
+	unsigned int throttle_floor;
 	bool verify;
 	bool no_digests;
 	struct pack_option pack;
 	enum proof_mode proof;
 	bool overcommit;
 	const char *page_classes;
+	uint64_t bandwidth;
 	uint64_t peer_timeout_ns;
 	struct handover_store *store;
 	struct digest_source *digests;
@@ -161,8 +193,8 @@ struct migrate_params {
 };
 
 /**
- * MIGRATE_PARAMS_DEFAULT - 300 ms, 30 rounds, abort, verify, pages compressed
- * as it pays, sampled proofs, 30 s.
+ * MIGRATE_PARAMS_DEFAULT - 50 ms, 30 rounds, abort, verify, pages compressed as
+ * it pays, sampled proofs, 30 s.
  */
 extern const struct migrate_params MIGRATE_PARAMS_DEFAULT;
 

@@ -26,9 +26,10 @@
 #define SLOWEST_PAGE_NS 16000000ULL
 
 const struct migrate_params MIGRATE_PARAMS_DEFAULT = {
-	.downtime_limit_ns = 300000000ULL,
+	.downtime_limit_ns = 50000000ULL,
 	.max_rounds = 30,
 	.on_timeout = MIGRATE_ON_TIMEOUT_ABORT,
+	.throttle_floor = 25,
 	.verify = true,
 	.pack = { .automatic = true },
 	.proof = PROOF_SAMPLED,
@@ -102,10 +103,9 @@ void migration_deadline(struct migration *m, uint64_t pages)
 {
 	uint64_t page_ns = SLOWEST_PAGE_NS;
 
-	/* the peers file may hold us to even less */
-	if (m->peer.bandwidth)
-		page_ns += 2 * UMIG_PAGE_SIZE * 1000000000ULL /
-			   m->peer.bandwidth;
+	/* we may be held to even less */
+	if (m->rate)
+		page_ns += 2 * UMIG_PAGE_SIZE * 1000000000ULL / m->rate;
 	if (pages > CHANNEL_TIMEOUT_NEVER / page_ns)
 		pages = CHANNEL_TIMEOUT_NEVER / page_ns;
 	migration_deadline_ns(m, pages * page_ns);
@@ -196,6 +196,16 @@ void migration_goodbye(struct migration *m, int rc)
 		channel_flush(m->ch);
 }
 
+/* The lower of what the user and the peers file allow. */
+static uint64_t rate_limit(const struct migration *m)
+{
+	uint64_t ours = m->params.bandwidth, theirs = m->peer.bandwidth;
+
+	if (!ours || !theirs)
+		return ours ? ours : theirs;
+	return ours < theirs ? ours : theirs;
+}
+
 int migration_open_channel(struct migration *m, int fd,
 			   struct session *session, uint64_t timeout_ns)
 {
@@ -212,11 +222,13 @@ int migration_open_channel(struct migration *m, int fd,
 	rc = channel_open(&m->ch, fd, session, m->cancel_fd, timeout_ns,
 			  &m->err);
 	session_wipe(session);
-	if (rc)
+	if (rc) {
 		close(fd);
-	else
-		channel_set_rate(m->ch, m->peer.bandwidth);
-	return rc;
+		return rc;
+	}
+	m->rate = rate_limit(m);
+	channel_set_rate(m->ch, m->rate);
+	return 0;
 }
 
 int migration_check_group(struct migration *m, const struct machine *machine)
@@ -314,6 +326,7 @@ static struct migration *create(const struct vm_ops *ops, void *vm,
 				void *arg, int *rc, struct err *err)
 {
 	struct migration *m = calloc(1, sizeof(*m));
+	uint64_t checked_ns;
 
 	if (!m) {
 		*rc = err_set(err, -ENOMEM, "out of memory");
@@ -337,8 +350,10 @@ static struct migration *create(const struct vm_ops *ops, void *vm,
 	pthread_cond_init(&m->settled_cond, NULL);
 	*rc = create_rest(m, err);
 	/* rather now than with the guest stopped */
+	checked_ns = clock_now_ns();
 	if (!*rc)
 		*rc = handover_store_check(m->params.store, err);
+	m->record_ns = clock_now_ns() - checked_ns;
 	if (!*rc)
 		return m;
 	destroy(m);

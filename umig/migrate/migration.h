@@ -46,6 +46,8 @@ struct migration {
 	pthread_t thread;
 
 	/* the engine's thread only, once it runs */
+	uint64_t rate;		/* bytes a second at most, 0: no limit */
+	uint64_t record_ns;	/* what a record takes to be written */
 	struct door *door;	/* destination, until a source is in */
 	struct peer peer;	/* who is at the other end; zero: anybody */
 	uint64_t ended_ns;	/* 0: not yet */
@@ -56,6 +58,7 @@ struct migration {
 	struct err err;
 	unsigned int codecs;	/* source: WIRE_CODEC_BIT()s of its peer's */
 	uint64_t state_bytes;	/* source: of the machine state sent */
+	struct handover_record record;	/* source: handover_stage() */
 	bool abandoned;		/* the process ends in HANDOVER_UNKNOWN */
 	struct migrate_report live;	/* all but the state */
 

@@ -10,15 +10,10 @@
 
 #include "lib/bitmap.h"
 #include "lib/clock.h"
+#include "migrate/converge.h"
 
-/*
- * Within a round the log is harvested each so many batches of 512 pages, and so
- * many times at most: a harvest looks at all of the log.
- */
-#define HARVEST_BATCHES 16
-#define HARVESTS_MAX 64
-/* What a page that must be sent whole takes on the wire. */
-#define WHOLE_PAGE_BYTES (4096 + 16)
+/* Saving, loading and starting, beside records and round trips. */
+#define STATE_NS 5000000ULL
 /*
  * A few rounds of refusals are possible in the last round: a page that is
  * refused is sent whole next, which can't be refused.
@@ -26,6 +21,25 @@
 #define FINAL_ROUNDS 3
 /* At the end of a round, what may not have arrived yet: the link's buffers. */
 #define IN_FLIGHT_PAGES 4096
+
+/**
+ * struct precopy - Live rounds.
+ * @s: the sender.
+ * @c: what is known of link and guest.
+ * @harvested_ns: when the last harvest was,
+ * @cost_ns: and what it took.
+ * @told_ns: when @c was told of what is sent, and what had been by then:
+ * @told_pages, @told_bytes.
+ */
+struct precopy {
+	struct sender *s;
+	struct converge c;
+	uint64_t harvested_ns;
+	uint64_t cost_ns;
+	uint64_t told_ns;
+	uint64_t told_pages;
+	uint64_t told_bytes;
+};
 
 static int harvest(struct sender *s)
 {
@@ -55,11 +69,37 @@ static void progress(struct sender *s)
 	migration_publish(m);
 }
 
-static uint64_t harvest_batches(const struct sender *s)
+static void tell_sent(struct precopy *p, uint64_t now_ns)
 {
-	uint64_t n = s->m->ms->pages / SENDER_BATCH / HARVESTS_MAX;
+	struct migration *m = p->s->m;
+	uint64_t bytes = channel_bytes_tx(m->ch);
 
-	return n > HARVEST_BATCHES ? n : HARVEST_BATCHES;
+	converge_sent(&p->c, now_ns - p->told_ns, p->s->sent - p->told_pages,
+		      bytes - p->told_bytes);
+	m->live.bytes_s = p->c.byte_ps;
+	m->live.dirtied_s = p->c.dirty_ps;
+	m->live.end_ns = converge_end_ns(&p->c, m->live.pages_remaining);
+	p->told_ns = now_ns;
+	p->told_pages = p->s->sent;
+	p->told_bytes = bytes;
+}
+
+/* A harvest while the guest runs, and what it and the time since tell. */
+static int harvest_live(struct precopy *p)
+{
+	uint64_t dirtied = p->s->m->live.pages_dirtied;
+	uint64_t began_ns = clock_now_ns();
+	int rc = harvest(p->s);
+
+	if (rc)
+		return rc;
+	converge_dirtied(&p->c, began_ns - p->harvested_ns,
+			 p->s->m->live.pages_dirtied - dirtied);
+	tell_sent(p, began_ns);
+	p->harvested_ns = began_ns;
+	p->cost_ns = clock_now_ns() - began_ns;
+	progress(p->s);
+	return 0;
 }
 
 static uint64_t in_flight(const struct sender *s)
@@ -69,91 +109,173 @@ static uint64_t in_flight(const struct sender *s)
 	return n < IN_FLIGHT_PAGES ? n : IN_FLIGHT_PAGES;
 }
 
-/* Send one round.  @live: the guest runs and goes on writing. */
-static int send_round(struct sender *s, bool live)
+/* Send the pages of a live round, and harvest meanwhile. */
+static int send_pages(struct precopy *p)
 {
-	uint64_t batches = 0;
+	struct sender *s = p->s;
+	uint64_t now_ns;
+	int rc;
+
+	while ((rc = sender_batch(s)) > 0) {
+		now_ns = clock_now_ns();
+		if (converge_expired(&p->c, now_ns))
+			break;
+		if (now_ns - p->harvested_ns < converge_harvest_ns(p->cost_ns))
+			continue;
+		rc = harvest_live(p);
+		if (rc)
+			return rc;
+	}
+	if (rc < 0)
+		return rc;
+	sender_leave_round(s);
+	/* pages that were written since need not be named in vain */
+	if (s->offers.waiting && harvest_live(p))
+		return s->m->err.code;
+	/* what still waits for its answer may have to be sent whole */
+	migration_deadline(s->m, in_flight(s) + s->offers.waiting);
+	return sender_settle(s);
+}
+
+/* Send one live round, and fill what is known of it. */
+static int live_round(struct precopy *p, struct converge_round *r)
+{
+	struct sender *s = p->s;
+	struct migration *m = s->m;
+	uint64_t began_ns = clock_now_ns(), sent_ns, acked_ns;
+	uint64_t bytes = channel_bytes_tx(m->ch), pages = s->sent;
+	int rc;
+
+	sender_begin_round(s);
+	progress(s);
+	rc = send_pages(p);
+	sent_ns = clock_now_ns();
+	migration_deadline(m, in_flight(s));
+	if (!rc)
+		rc = sender_end_round(s);
+	channel_set_deadline(m->ch, 0);
+	acked_ns = clock_now_ns();
+	if (!rc)
+		rc = harvest_live(p);
+	*r = (struct converge_round){
+		.number = s->round,
+		.now_ns = clock_now_ns(),
+		.ns = acked_ns - began_ns,
+		.ack_ns = acked_ns - sent_ns,
+		.pages = s->sent - pages,
+		.bytes = channel_bytes_tx(m->ch) - bytes,
+		.pages_left = bitmap_count(s->next, m->ms->pages),
+	};
+	return rc;
+}
+
+static int not_converging(struct precopy *p, const struct converge_round *r)
+{
+	struct migration *m = p->s->m;
+	unsigned long long left = r->pages_left;
+	unsigned long long ms = p->c.predicted_ns / 1000000;
+	unsigned long long limit_ms = m->params.downtime_limit_ns / 1000000;
+
+	if (p->c.reason == CONVERGE_TIMEOUT)
+		return err_set(&m->err, -ETIME,
+			       "not done within --timeout (%llu s): after %u rounds %llu pages are left, the guest would stand still for %llu ms: raise --timeout or --downtime-limit (%llu ms), or use --on-timeout stop",
+			       (unsigned long long)m->params.timeout_ns /
+				       1000000000,
+			       r->number, left, ms, limit_ms);
+	return err_set(&m->err, -ETIME,
+		       "the guest writes memory faster than it can be sent: after %u rounds %llu pages are left, it would stand still for %llu ms: raise --downtime-limit (%llu ms) or use --on-timeout stop%s",
+		       r->number, left, ms, limit_ms,
+		       p->c.limits.can_throttle ? "" :
+		       "; it was not slowed down, which needs the dirty ring and --throttle-floor below 100");
+}
+
+/* Whether it is known who dirties how much. */
+static bool can_throttle(struct migration *m)
+{
+	return m->params.throttle_floor < 100 && m->ops->throttle &&
+	       !m->ops->throttle(m->vm, 0, m->params.throttle_floor);
+}
+
+/* As the decision says; that it fails costs time, and nothing else. */
+static void throttle(struct precopy *p)
+{
+	struct migration *m = p->s->m;
+	int rc;
+
+	if (p->c.throttle_pages_s == m->live.throttle_pages_s)
+		return;
+	m->live.throttle_pages_s = p->c.throttle_pages_s;
+	rc = m->ops->throttle(m->vm, p->c.throttle_pages_s,
+			      m->params.throttle_floor);
+	if (!rc)
+		return;
+	migration_warn(m, "the guest can't be slowed down: %s", strerror(-rc));
+	p->c.limits.can_throttle = false;
+}
+
+static void precopy_init(struct precopy *p, struct sender *s)
+{
+	const struct migrate_params *params = &s->m->params;
+	struct converge_limits limits = {
+		.downtime_ns = params->downtime_limit_ns,
+		.timeout_at_ns = params->timeout_ns ?
+			s->m->begun_ns + params->timeout_ns : 0,
+		.max_rounds = params->max_rounds,
+		.stop_anyway = params->on_timeout == MIGRATE_ON_TIMEOUT_STOP,
+		.can_throttle = can_throttle(s->m),
+	};
+
+	*p = (struct precopy){ .s = s };
+	/* each end writes its record with the guest stopped */
+	converge_init(&p->c, &limits, 2 * s->m->record_ns + STATE_NS);
+	p->harvested_ns = p->told_ns = clock_now_ns();
+	p->told_bytes = channel_bytes_tx(s->m->ch);
+}
+
+static void tell_reason(struct precopy *p)
+{
+	struct migrate_report *live = &p->s->m->live;
+
+	live->predicted_ns = p->c.predicted_ns;
+	strncpy(live->stop_reason, converge_reason_name(p->c.reason),
+		sizeof(live->stop_reason) - 1);
+}
+
+int precopy_live(struct sender *s)
+{
+	struct converge_round r;
+	enum converge_next next;
+	struct precopy p;
+	int rc;
+
+	precopy_init(&p, s);
+	bitmap_set_run(s->next, 0, s->m->ms->pages);
+	do {
+		rc = live_round(&p, &r);
+		if (rc)
+			return rc;
+		next = converge_round_ended(&p.c, &r);
+		tell_reason(&p);
+		throttle(&p);
+	} while (next == CONVERGE_ROUND);
+	return next == CONVERGE_STOP ? 0 : not_converging(&p, &r);
+}
+
+static int final_round(struct sender *s)
+{
 	int rc;
 
 	sender_begin_round(s);
 	progress(s);
 	do {
 		rc = sender_batch(s);
-		if (rc < 0 || ++batches % harvest_batches(s))
-			continue;
-		progress(s);
-		if (live && harvest(s))
-			return s->m->err.code;
 	} while (rc > 0);
-	/* what still waits for its answer may have to be sent whole */
-	if (live)
-		migration_deadline(s->m, in_flight(s) + s->offers.waiting);
 	if (!rc)
 		rc = sender_settle(s);
-	if (live)
-		migration_deadline(s->m, in_flight(s));
 	if (!rc)
 		rc = sender_end_round(s);
-	if (live)
-		channel_set_deadline(s->m->ch, 0);
 	progress(s);
 	return rc;
-}
-
-/*
- * How long the pages of @next would take if each had to be sent whole, at the
- * rate of the round that took @ns for @bytes.  After a round of pages that were
- * named rather than sent that is too long, which costs one round more; it is
- * never too short for that reason.
- */
-static uint64_t predict_ns(const struct sender *s, uint64_t bytes, uint64_t ns)
-{
-	uint64_t left = bitmap_count(s->next, s->m->ms->pages);
-	unsigned __int128 total = (unsigned __int128)left * WHOLE_PAGE_BYTES;
-
-	total = total * ns / (bytes ? bytes : 1);
-	return total < UINT64_MAX ? total : UINT64_MAX;
-}
-
-static int not_converging(struct sender *s, uint64_t predicted_ns)
-{
-	struct migration *m = s->m;
-
-	return err_set(&m->err, -ETIME,
-		       "the guest writes memory faster than it can be sent: after %u rounds %llu pages are left, which would take %llu ms: raise --downtime-limit (%llu ms) or use --on-timeout stop",
-		       s->round,
-		       (unsigned long long)bitmap_count(s->next, m->ms->pages),
-		       (unsigned long long)predicted_ns / 1000000,
-		       (unsigned long long)m->params.downtime_limit_ns /
-			       1000000);
-}
-
-int precopy_live(struct sender *s)
-{
-	struct migration *m = s->m;
-	uint64_t began_ns, began_bytes, predicted_ns;
-	int rc;
-
-	bitmap_set_run(s->next, 0, m->ms->pages);
-	for (;;) {
-		began_ns = clock_now_ns();
-		began_bytes = channel_bytes_tx(m->ch);
-		rc = send_round(s, true);
-		if (!rc)
-			rc = harvest(s);
-		if (rc)
-			return rc;
-		predicted_ns = predict_ns(s, channel_bytes_tx(m->ch) -
-						     began_bytes,
-					  clock_now_ns() - began_ns);
-		if (predicted_ns <= m->params.downtime_limit_ns)
-			return 0;
-		if (s->round < m->params.max_rounds)
-			continue;
-		if (m->params.on_timeout == MIGRATE_ON_TIMEOUT_STOP)
-			return 0;
-		return not_converging(s, predicted_ns);
-	}
 }
 
 int precopy_final(struct sender *s)
@@ -165,7 +287,7 @@ int precopy_final(struct sender *s)
 	migration_deadline(s->m, bitmap_count(s->next, s->m->ms->pages));
 
 	for (i = 0; i < FINAL_ROUNDS && !rc; i++) {
-		rc = send_round(s, false);
+		rc = final_round(s);
 		if (!rc && bitmap_next(s->next, s->m->ms->pages, 0) ==
 				   s->m->ms->pages)
 			return 0;

@@ -91,6 +91,16 @@ void sender_begin_round(struct sender *s)
 	encoder_begin_round(&s->encoder, s->round);
 }
 
+void sender_leave_round(struct sender *s)
+{
+	uint64_t i;
+
+	for (i = 0; i < BITMAP_WORDS(s->m->ms->pages); i++) {
+		s->next[i] |= s->todo[i];
+		s->todo[i] = 0;
+	}
+}
+
 void sender_written(void *arg, uint64_t gfn, uint64_t pages)
 {
 	struct sender *s = arg;
@@ -131,6 +141,7 @@ static void claim(struct sender *s, uint64_t index)
 {
 	if (s->class[index] && !bitmap_test(s->plain_only, index))
 		s->m->live.pages_resent++;
+	s->sent++;
 	s->round_of[index] = s->round;
 	bitmap_clear(s->pending, index);
 }

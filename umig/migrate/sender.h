@@ -39,6 +39,7 @@
  * @pending: pages that wait on an offer.
  * @round_of: the round in which each page was last handled, 0: never.
  * @class: how each page went last, &enum page_class.
+ * @sent: pages that went out, each as often as it did.
  * @cursor: where in @todo the next batch begins.
  */
 struct sender {
@@ -51,6 +52,7 @@ struct sender {
 	uint64_t *pending;
 	uint32_t *round_of;
 	uint8_t *class;
+	uint64_t sent;
 	uint64_t cursor;
 
 	struct offers offers;
@@ -93,6 +95,9 @@ void sender_written_all(struct sender *s);
  * -errno with words in the migration's err.
  */
 int sender_batch(struct sender *s);
+
+/** sender_leave_round() - What is left of @todo is for the next round. */
+void sender_leave_round(struct sender *s);
 
 /** sender_settle() - Wait until no page waits on an offer; flush. */
 int sender_settle(struct sender *s);

@@ -176,6 +176,7 @@ static int stop_guest(struct source *src)
 	src->stopped = true;
 	src->stopped_ns = clock_now_ns();
 	rc = m->ops->stop(m->vm, &m->err);
+	m->live.stop_ns = clock_now_ns() - src->stopped_ns;
 	if (rc)
 		return err_set(&m->err, rc, "cannot stop the guest: %s",
 			       strerror(-rc));
@@ -296,6 +297,21 @@ static int verify(struct migration *m)
 	return rc;
 }
 
+/* The last round and the state, each with the time it takes. */
+static int send_rest(struct source *src)
+{
+	struct migration *m = src->m;
+	uint64_t began_ns = clock_now_ns();
+	int rc = precopy_final(&src->sender);
+
+	m->live.last_round_ns = clock_now_ns() - began_ns;
+	began_ns = clock_now_ns();
+	if (!rc)
+		rc = send_state(m);
+	m->live.state_ns = clock_now_ns() - began_ns;
+	return rc;
+}
+
 static int migrate(struct source *src)
 {
 	struct migration *m = src->m;
@@ -306,11 +322,11 @@ static int migrate(struct source *src)
 	if (!rc)
 		rc = precopy_live(&src->sender);
 	if (!rc)
+		handover_stage(m);
+	if (!rc)
 		rc = stop_guest(src);
 	if (!rc)
-		rc = precopy_final(&src->sender);
-	if (!rc)
-		rc = send_state(m);
+		rc = send_rest(src);
 	if (!rc && m->params.verify)
 		rc = verify(m);
 	if (!rc)

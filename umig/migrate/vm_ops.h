@@ -75,7 +75,12 @@ typedef void vm_dirty_fn(void *arg, uint64_t gfn, uint64_t pages);
  *	exists, has the right size, may be opened), without opening for write
  *	what the source still has open.
  *
- * @throttle: slow vCPUs that write memory, 0 (off) to 99 percent.
+ * @throttle: hold the vCPUs that dirty most, so that all together dirty at most
+ *	@pages_s pages a second; 0: let all go.  Each still runs @floor percent
+ *	of the time, and stands still for at most 100 ms at once; those that
+ *	dirty little aren't touched.  @stop and @dirty_stop end it.
+ *	-EOPNOTSUPP (also for 0): it isn't known who dirties what.  NULL: the
+ *	same.
  */
 struct vm_ops {
 	const struct memslots *(*memory)(void *vm);
@@ -92,7 +97,7 @@ struct vm_ops {
 	int (*state_load)(void *vm, const void *data, size_t bytes,
 			  struct err *err);
 	int (*prepare)(void *vm, struct err *err);
-	int (*throttle)(void *vm, unsigned int percent);
+	int (*throttle)(void *vm, uint64_t pages_s, unsigned int floor);
 };
 
 #endif

@@ -32,6 +32,7 @@ static int ops_stop(void *arg, struct err *err)
 	struct vm *vm = arg;
 	int ret;
 
+	throttle_stop(vm);
 	pthread_mutex_lock(&vm->control);
 	ret = vm_pause_locked(vm, VM_PAUSE_MIGRATION, err);
 	if (!ret)
@@ -76,6 +77,7 @@ static void ops_dirty_stop(void *arg)
 {
 	struct vm *vm = arg;
 
+	throttle_stop(vm);
 	dirty_stop(&vm->dirty);
 }
 
@@ -123,11 +125,16 @@ static int ops_prepare(void *arg, struct err *err)
 	return ret;
 }
 
-static int ops_throttle(void *vm, unsigned int percent)
+static int ops_throttle(void *arg, uint64_t pages_s, unsigned int floor)
 {
-	(void)vm;
-	(void)percent;
-	return -EOPNOTSUPP;
+	struct vm *vm = arg;
+
+	if (vm->dirty.ops != &dirty_ring_ops)
+		return -EOPNOTSUPP;
+	if (pages_s)
+		return throttle_start(vm, pages_s, floor);
+	throttle_stop(vm);
+	return 0;
 }
 
 const struct vm_ops vm_ops_kvm = {

@@ -33,6 +33,9 @@ struct vcpu_counters {
 	atomic_ullong mmio;
 	atomic_ullong intr;
 	atomic_ullong other;
+	atomic_ullong holds;
+	atomic_ullong held_ns;
+	atomic_ullong held_longest_ns;
 };
 
 /**
@@ -40,6 +43,7 @@ struct vcpu_counters {
  * @vm, @id, @fd, @run, @thread: constant.
  * @started: @thread is valid.
  * @parked: at rest, with its I/O completed; under &vm.lock.
+ * @held_until_ns: it is to stand still until then, 0: no; under &vm.lock.
  */
 struct vcpu {
 	struct vm *vm;
@@ -49,7 +53,27 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	bool parked;
+	uint64_t held_until_ns;
 	struct vcpu_counters count;
+};
+
+/**
+ * struct throttle - The thread that holds vCPUs; see throttle.c.
+ * @running, @thread: of whoever starts and stops it.
+ *
+ * Under @lock, @changed is signalled:
+ * @quit: the thread is to end.
+ * @pages_s, @floor: as asked for.
+ */
+struct throttle {
+	bool running;
+	pthread_t thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool quit;
+	uint64_t pages_s;
+	unsigned int floor;
 };
 
 /**
@@ -63,6 +87,8 @@ struct vcpu {
  * @cpuid: what vCPU 0 sees; others differ in their APIC id.
  * @loaded: vm_boot*(), vm_launch_incoming() or a state was loaded.
  * @incoming: vm_launch_incoming(), and it hasn't run yet.
+ *
+ * @throttle: throttle.c's own.
  *
  * @control: held by whoever pauses, resumes, saves, loads; never taken by
  *	vCPU or device threads.  Protects:
@@ -93,6 +119,7 @@ struct vm {
 	struct device_host host;
 	struct dirty dirty;
 	int event_fd;
+	struct throttle throttle;
 
 	struct cpuid_table cpuid;
 	bool loaded;
@@ -120,12 +147,28 @@ void vm_memory_small(struct vm *vm);
 /** vm_memory_default() - Undo vm_memory_small(). */
 void vm_memory_default(struct vm *vm);
 
+/* throttle.c */
+/** throttle_init(), throttle_exit() - With the VM. */
+void throttle_init(struct vm *vm);
+void throttle_exit(struct vm *vm);
+/**
+ * throttle_start() - Hold vCPUs to a rate, or to another one; see &vm_ops.
+ * One thread, the same that stops it.
+ */
+int throttle_start(struct vm *vm, uint64_t pages_s, unsigned int floor);
+/** throttle_stop() - Let all go.  Idempotent. */
+void throttle_stop(struct vm *vm);
+
 /* vcpu.c */
 int vcpus_create(struct vm *vm, struct err *err);
 /** vcpus_destroy() - End the threads, if there are any, and free. */
 void vcpus_destroy(struct vm *vm);
 /** vcpus_kick() - Bring all out of KVM_RUN; under &vm.lock. */
 void vcpus_kick(struct vm *vm);
+/** vcpu_hold() - Have a vCPU that runs stand still until @until_ns. */
+void vcpu_hold(struct vcpu *v, uint64_t until_ns);
+/** vcpus_let_go() - Have none stand still any more. */
+void vcpus_let_go(struct vm *vm);
 
 /* run.c */
 /** vm_end() - Enter a final state, unless in one.  Any thread. */

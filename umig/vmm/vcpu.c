@@ -16,7 +16,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "lib/clock.h"
 
 static void count(atomic_ullong *counter)
 {
@@ -151,6 +154,32 @@ static void vcpu_complete_io(struct vcpu *v)
 		;
 }
 
+/*
+ * Stand still for as long as vcpu_hold() says; under &vm.lock.  Whoever stops
+ * the VM, or lets it go, ends it at once.
+ */
+static void wait_held(struct vcpu *v)
+{
+	uint64_t began_ns = clock_now_ns(), ns;
+	struct vm *vm = v->vm;
+	struct timespec until;
+
+	while (vm->go && !vm->quit && clock_now_ns() < v->held_until_ns) {
+		until.tv_sec = v->held_until_ns / 1000000000;
+		until.tv_nsec = v->held_until_ns % 1000000000;
+		pthread_cond_timedwait(&vm->changed, &vm->lock, &until);
+	}
+	v->held_until_ns = 0;
+	if (!vm->go)
+		return;		/* what is to stop it stays set */
+	v->run->immediate_exit = 0;
+	ns = clock_now_ns() - began_ns;
+	count(&v->count.holds);
+	atomic_fetch_add_explicit(&v->count.held_ns, ns, memory_order_relaxed);
+	if (ns > v->count.held_longest_ns)
+		v->count.held_longest_ns = ns;
+}
+
 /* Wait until the vCPU may run; false: it never will again. */
 static bool vcpu_wait(struct vcpu *v)
 {
@@ -158,6 +187,8 @@ static bool vcpu_wait(struct vcpu *v)
 	bool go;
 
 	pthread_mutex_lock(&vm->lock);
+	if (v->held_until_ns)
+		wait_held(v);
 	if (!vm->go && !v->parked) {
 		pthread_mutex_unlock(&vm->lock);
 		vcpu_complete_io(v);
@@ -200,6 +231,32 @@ void vcpus_kick(struct vm *vm)
 		v->run->immediate_exit = 1;
 		pthread_kill(v->thread, VM_KICK_SIGNAL);
 	}
+	pthread_cond_broadcast(&vm->changed);	/* those that are held */
+}
+
+void vcpu_hold(struct vcpu *v, uint64_t until_ns)
+{
+	struct vm *vm = v->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	if (vm->go && !v->parked && v->started && !v->held_until_ns) {
+		v->held_until_ns = until_ns;
+		v->run->immediate_exit = 1;
+		pthread_kill(v->thread, VM_KICK_SIGNAL);
+	}
+	pthread_mutex_unlock(&vm->lock);
+}
+
+void vcpus_let_go(struct vm *vm)
+{
+	struct vcpu *v;
+
+	pthread_mutex_lock(&vm->lock);
+	for (v = vm->vcpu; v < vm->vcpu + vm->nr_vcpus; v++)
+		if (v->held_until_ns)
+			v->held_until_ns = 1;	/* long past */
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
 }
 
 static void kicked(int signal)

@@ -204,7 +204,7 @@ int vm_create(struct vm **out, const struct vm_config *config, struct err *err)
 	vm->at_rest = true;
 	pthread_mutex_init(&vm->control, NULL);
 	pthread_mutex_init(&vm->lock, NULL);
-	pthread_cond_init(&vm->changed, NULL);
+	throttle_init(vm);
 	ret = build(vm, config, err);
 	if (ret)
 		vm_destroy(vm);
@@ -237,6 +237,7 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
+	throttle_exit(vm);
 	vcpus_destroy(vm);
 	bus_destroy(&vm->bus);
 	dirty_exit(&vm->dirty);
@@ -268,6 +269,22 @@ const char *vm_group(const struct vm *vm)
 const struct memslots *vm_memory(const struct vm *vm)
 {
 	return &vm->slots;
+}
+
+void vm_vcpu_counters(struct vm *vm, unsigned int vcpu,
+		      struct vm_vcpu_counters *out)
+{
+	struct vcpu_counters *c = &vm->vcpu[vcpu].count;
+	struct dirty_vcpu d;
+
+	dirty_vcpu(&vm->dirty, vcpu, &d);
+	*out = (struct vm_vcpu_counters){
+		.dirtied = d.pages,
+		.exits_ring_full = d.ring_full,
+		.holds = atomic_load(&c->holds),
+		.held_ns = atomic_load(&c->held_ns),
+		.held_longest_ns = atomic_load(&c->held_longest_ns),
+	};
 }
 
 void vm_counters(struct vm *vm, struct vm_counters *out)

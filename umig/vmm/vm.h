@@ -218,6 +218,26 @@ int vm_event_fd(struct vm *vm);
 
 void vm_counters(struct vm *vm, struct vm_counters *out);
 
+/**
+ * struct vm_vcpu_counters - Of one vCPU, since vm_create().
+ * @dirtied: pages that it was the first to dirty since a harvest; 0 with the
+ *	bitmap.
+ * @exits_ring_full: its ring reached its soft limit.
+ * @holds: times that it was held for what it dirties,
+ * @held_ns: together,
+ * @held_longest_ns: and the longest.
+ */
+struct vm_vcpu_counters {
+	uint64_t dirtied;
+	uint64_t exits_ring_full;
+	uint64_t holds;
+	uint64_t held_ns;
+	uint64_t held_longest_ns;
+};
+
+void vm_vcpu_counters(struct vm *vm, unsigned int vcpu,
+		      struct vm_vcpu_counters *out);
+
 /** vm_name() - The configured name. */
 const char *vm_name(const struct vm *vm);
 
@@ -236,8 +256,7 @@ void vm_destroy(struct vm *vm);
 /**
  * vm_ops_kvm - The engine's view; its vm argument is a struct vm.
  *
- * throttle is -EOPNOTSUPP: with the ring a vCPU is throttled by harvesting it
- * late, which is the engine's to decide, and the bitmap has no such handle.
+ * throttle is -EOPNOTSUPP with the bitmap, which doesn't know who dirties.
  */
 extern const struct vm_ops vm_ops_kvm;
 

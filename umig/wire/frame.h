@@ -45,7 +45,8 @@
  * @WIRE_PREPARE: S: can you take over?  The migration's id: 16 bytes.
  * @WIRE_READY: T: I have everything and could run.
  * @WIRE_GO: S: run.  I never will again, unless you say NOT_STARTED.
- * @WIRE_STARTED: T: the guest runs here.  Last frame.
+ * @WIRE_STARTED: T: the guest runs here.  Last frame.  It counts whatever it
+ *	carries: how long the start took in ns (u64), or nothing.
  * @WIRE_NOT_STARTED: T: it does not and never will here.  Last frame.
  * @WIRE_PACKED: S: a PAGES, compressed (packed.h); if T's HELLO has the codec.
  */

@@ -94,6 +94,14 @@ static int decode_counted(uint32_t *first, uint32_t *count,
 	return reader_end(&r);
 }
 
+size_t msg_started_encode(void *to, uint64_t start_ns)
+{
+	uint64_t wire = htole64(start_ns);
+
+	memcpy(to, &wire, sizeof(wire));
+	return sizeof(wire);
+}
+
 int msg_offer_decode(struct offer_msg *m, const void *data, size_t bytes)
 {
 	return decode_counted(&m->first, &m->count, &m->array, data, bytes,
@@ -135,6 +143,18 @@ int msg_round_decode(uint32_t *round, const void *data, size_t bytes)
 	*round = reader_u32(&r);
 	if (reader_u32(&r) || !*round)
 		return -EBADMSG;
+	return reader_end(&r);
+}
+
+int msg_started_decode(uint64_t *start_ns, const void *data, size_t bytes)
+{
+	struct reader r;
+
+	*start_ns = 0;
+	if (!bytes)
+		return 0;
+	reader_init(&r, data, bytes);
+	*start_ns = reader_u64(&r);
 	return reader_end(&r);
 }
 

@@ -56,11 +56,15 @@ size_t msg_state_encode(void *to, uint32_t total, uint32_t offset,
 			const void *bytes, uint32_t nr);
 size_t msg_digests_encode(void *to, const void *digests, uint32_t count);
 
+size_t msg_started_encode(void *to, uint64_t start_ns);
+
 int msg_offer_decode(struct offer_msg *m, const void *data, size_t bytes);
 int msg_answer_decode(struct answer_msg *m, const void *data, size_t bytes);
 int msg_refused_decode(struct refused_msg *m, const void *data, size_t bytes);
 uint64_t msg_refused_gfn(const struct refused_msg *m, uint32_t i);
 int msg_round_decode(uint32_t *round, const void *data, size_t bytes);
+/** msg_started_decode() - How long the start took; it may be left out: 0. */
+int msg_started_decode(uint64_t *start_ns, const void *data, size_t bytes);
 int msg_state_decode(struct state_msg *m, const void *data, size_t bytes);
 int msg_digests_decode(const uint8_t **digests, uint32_t *count,
 		       const void *data, size_t bytes);

@@ -198,10 +198,11 @@ static int ops_prepare(void *arg, struct err *err)
 	return fake_vm_ops.prepare(guest(arg), err);
 }
 
-static int ops_throttle(void *arg, unsigned int percent)
+static int ops_throttle(void *arg, uint64_t pages_s, unsigned int floor)
 {
 	(void)arg;
-	(void)percent;
+	(void)pages_s;
+	(void)floor;
 	return -EOPNOTSUPP;
 }
 
