@@ -26,6 +26,8 @@ BUILD = os.path.join(REPO, os.environ.get("BUILD") or "build")
 UMIG = os.path.join(BUILD, "bin", "umig")
 KO = os.path.join(BUILD, "umig.ko")
 PORT = 7000
+# What an emulated host can do in the time that real ones take for 50 ms.
+DOWNTIME = ("--downtime-limit", "300")
 
 CMDLINE = ("console=ttyS0 quiet loglevel=4 panic=-1 reboot=t mitigations=off "
            "net.ifnames=0")
@@ -258,7 +260,7 @@ class Guest:
         command = source.host.start(
             ["umig", "migrate", "--control", source.control, "--to",
              f"{target.host.address}:{port}", "--json", "--page-classes",
-             classes, *map(str, more)])
+             classes, *DOWNTIME, *map(str, more)])
         say(f"{self.name}: migrating from {source.host.name} to "
             f"{target.host.name}")
         return Migration(self, source, target, command, classes)
