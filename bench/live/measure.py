@@ -95,7 +95,8 @@ def measure(pair, contents, load, hz, seconds):
     try:
         reported = pair.wait(began + seconds)
     except (TimeoutError, NotMoved) as e:
-        result["why"] = str(e)
+        result["why"] = (str(e) if isinstance(e, NotMoved) else
+                         "has not ended in time")
         return result
     result["total_s"] = time.monotonic() - began
     cpu_end, gaps = _go_on(pair, load)
