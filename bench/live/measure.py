@@ -6,6 +6,7 @@ import time
 from live import BenchError, NotMoved
 from live.contents import wrong_pages
 from live.guest import GAP_MS, PRIVATE_END
+from live.warm import Warm
 
 
 def _settle(pair, load, hz):
@@ -79,6 +80,7 @@ def measure(pair, contents, load, hz, seconds):
     Return: what was measured, as JSON has it; "completed" is false if it
     didn't end in time or was given up, with the reason in "why".
     """
+    room = Warm(contents.size)
     contents.load(pair.source.guest, PRIVATE_END)
     pair.boot(load, hz)
     source_offset = _settle(pair, load, hz)
@@ -86,13 +88,15 @@ def measure(pair, contents, load, hz, seconds):
     if load.rate:
         result["pages_per_s"] = _rate_before(pair.source.guest)
     written = pair.source.guest.counters()["written"]
+    room.release()
     wire, cpu = pair.link.wire_bytes(), _cpu(pair)
     began = time.monotonic()
     pair.migrate()
     try:
         reported = pair.wait(began + seconds)
     except (TimeoutError, NotMoved) as e:
-        result["why"] = str(e)
+        result["why"] = (str(e) if isinstance(e, NotMoved) else
+                         "has not ended in time")
         return result
     result["total_s"] = time.monotonic() - began
     cpu_end, gaps = _go_on(pair, load)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """How migrations are done: umig's ways and QEMU's, by name."""
 
+from fnmatch import fnmatch
 import os
 import re
 import subprocess
@@ -56,7 +57,7 @@ class Mode:
         self.settings = settings
 
     def suits(self, cell):
-        return self.name.startswith(tuple(cell.modes)) and \
+        return any(fnmatch(self.name, name) for name in cell.modes) and \
             self.settings.get("part") in (None, cell.part)
 
 

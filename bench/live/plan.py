@@ -4,11 +4,11 @@
 from live.guest import Load
 
 MIB = 1 << 20
-ALL = ("umig", "qemu")
+ALL = ("*",)
 
 
 class Cell:
-    """@link: "loopback", "1g" or "delay"; @modes: beginnings of names;
+    """@link: "loopback", "1g" or "delay"; @modes: names, with *;
     @memory: MiB of a synthetic image, None: the contents of the whole bench;
     @zero: its share of zero pages; @runs: None: as many as asked for."""
 
@@ -32,10 +32,11 @@ IDLE = Load()
 GENTLE = Load(5000, 64 * MIB)
 HARD = Load(40000, 256 * MIB)
 # Those that end with a guest which writes faster than the link carries.
-ENDING = ("umig", "qemu-multifd-zstd", "qemu-xbzrle")
+ENDING = ("umig-insecure", "umig-sealed", "umig-auto", "qemu*-multifd-zstd",
+          "qemu*-xbzrle")
 BLACKOUT = ("umig-auto", "umig-sealed")
-SHARES = ("umig-sealed", "umig-insecure-held83", "qemu-plain")
-SIZES = ((1024, 0.55), (2048, 0.55), (4096, 0.55), (8192, 0.9))
+SHARES = ("umig-sealed*", "umig-insecure-held83", "qemu-plain")
+SIZES = ((1024, 0.55), (2048, 0.55), (4096, 0.7), (8192, 0.9))
 
 PARTS = {
     "loopback": [Cell("loopback", "loopback", IDLE)],

@@ -2,24 +2,26 @@
 """Memory that is there.
 
 In a virtual machine the first touch of a page that its own host has yet to back
-costs twenty times what it costs later, and whoever happens to touch more fresh
-pages would lose the comparison.  So the bench touches memory first.
+costs twenty times what it costs later, and a kernel may give free memory back to
+that host after seconds.  Whoever happens to use more fresh pages would lose the
+comparison.  So the bench holds memory, and lets go of it just before the
+destination needs some.
 """
 
 import mmap
-import re
 
-CHUNK = 256 << 20
-
-
-def available_bytes():
-    with open("/proc/meminfo") as f:
-        return int(re.search(r"MemAvailable:\s+(\d+)", f.read())[1]) << 10
+MADV_POPULATE_WRITE = 23
+MARGIN = 512 << 20
 
 
-def warm(count):
-    """Touch @count bytes all at a time, and give them back."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-    held = [mmap.mmap(-1, CHUNK, flags=flags) for _ in range(count // CHUNK)]
-    for chunk in held:
-        chunk.close()
+class Warm:
+    """Room for a guest that is about to arrive."""
+
+    def __init__(self, size):
+        self.held = mmap.mmap(-1, size + MARGIN,
+                              flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.held.madvise(mmap.MADV_HUGEPAGE)
+        self.held.madvise(MADV_POPULATE_WRITE)
+
+    def release(self):
+        self.held.close()
