@@ -45,6 +45,10 @@ static void publish_locked(struct migration *m)
 	if (m->ch) {
 		m->live.bytes_tx = channel_bytes_tx(m->ch);
 		m->live.bytes_rx = channel_bytes_rx(m->ch);
+		if (m->incoming)
+			m->live.bytes_rx += atomic_load(&m->lane_bytes);
+		else
+			m->live.bytes_tx += atomic_load(&m->lane_bytes);
 	}
 	m->report = m->live;
 	m->report.state = state;
@@ -78,6 +82,11 @@ int migration_enter(struct migration *m, enum migrate_state to)
 	if (m->event)
 		m->event(m->event_arg, &copy);
 	return 0;
+}
+
+uint64_t migration_bytes_tx(struct migration *m)
+{
+	return channel_bytes_tx(m->ch) + atomic_load(&m->lane_bytes);
 }
 
 void migration_warn(struct migration *m, const char *fmt, ...)

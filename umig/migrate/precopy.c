@@ -134,13 +134,13 @@ int precopy_live(struct sender *s)
 	bitmap_set_run(s->next, 0, m->ms->pages);
 	for (;;) {
 		began_ns = clock_now_ns();
-		began_bytes = channel_bytes_tx(m->ch);
+		began_bytes = migration_bytes_tx(m);
 		rc = send_round(s, true);
 		if (!rc)
 			rc = harvest(s);
 		if (rc)
 			return rc;
-		predicted_ns = predict_ns(s, channel_bytes_tx(m->ch) -
+		predicted_ns = predict_ns(s, migration_bytes_tx(m) -
 						     began_bytes,
 					  clock_now_ns() - began_ns);
 		if (predicted_ns <= m->params.downtime_limit_ns)

@@ -309,8 +309,10 @@ static int migrate(struct source *src)
 		rc = stop_guest(src);
 	if (!rc)
 		rc = precopy_final(&src->sender);
-	if (!rc)
+	if (!rc) {
+		sender_end_rounds(&src->sender);
 		rc = send_state(m);
+	}
 	if (!rc && m->params.verify)
 		rc = verify(m);
 	if (!rc)
