@@ -55,6 +55,7 @@ struct samples {
 	const char *name;
 	bool sealed;
 	const char *compress;
+	unsigned int channels;
 	uint64_t wall[RUNS_MAX];
 	uint64_t source[RUNS_MAX];
 	uint64_t target[RUNS_MAX];
@@ -254,6 +255,7 @@ static void run_end(struct host *h, struct still_vm *vm, bool incoming,
 	p.credentials = way->sealed ? &h->credentials : NULL;
 	p.verify = false;
 	p.overcommit = true;
+	p.channels = way->channels;
 	if (pack_option_parse(way->compress, &p.pack, &err))
 		die(err_text(&err));
 	if (pipe(done) || handover_store_open(&p.store, h->dir, "vm", &err))
@@ -350,12 +352,14 @@ static void show(struct samples *s, unsigned int runs, double gib)
 int main(int argc, char **argv)
 {
 	static struct samples samples[] = {
-		{ "plain", false, "none" },
-		{ "sealed", true, "none" },
-		{ "plain auto", false, "auto" },
-		{ "sealed auto", true, "auto" },
-		{ "sealed lz4", true, "lz4" },
-		{ "sealed zstd", true, "zstd" },
+		{ "plain", false, "none", 1 },
+		{ "plain x2", false, "none", 2 },
+		{ "plain auto", false, "auto", 1 },
+		{ "sealed", true, "none", 1 },
+		{ "sealed x2", true, "none", 2 },
+		{ "sealed auto", true, "auto", 1 },
+		{ "zstd", true, "zstd", 1 },
+		{ "zstd x2", true, "zstd", 2 },
 	};
 	uint64_t mib = argc > 1 ? strtoull(argv[1], NULL, 10) : 1024;
 	unsigned int i, j, runs = argc > 2 ? atoi(argv[2]) : 5;

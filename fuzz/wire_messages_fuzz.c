@@ -184,6 +184,15 @@ static void started(const uint8_t *data, size_t bytes)
 		same(data, bytes, msg_started_encode(room, start_ns));
 }
 
+static void channels(const uint8_t *data, size_t bytes)
+{
+	uint8_t token[WIRE_TOKEN_BYTES];
+	uint32_t number;
+
+	if (!msg_channels_decode(&number, token, data, bytes))
+		same(data, bytes, msg_channels_encode(room, number, token));
+}
+
 static void round_end(const uint8_t *data, size_t bytes)
 {
 	uint32_t round;
@@ -235,6 +244,9 @@ static void feed(uint8_t type, const uint8_t *data, size_t bytes)
 		return round_end(data, bytes);
 	case WIRE_STARTED:
 		return started(data, bytes);
+	case WIRE_CHANNELS:
+	case WIRE_JOIN:
+		return channels(data, bytes);
 	case WIRE_STATE:
 		return state(data, bytes);
 	case WIRE_DIGESTS:

@@ -109,6 +109,10 @@ static void put_small(struct seed *s)
 	put(s, WIRE_ANSWER, s->room,
 	    msg_answer_encode(s->room, 0, 9, nonce, bytes));
 	put(s, WIRE_REFUSED, s->room, msg_refused_encode(s->room, 1, gfns, 2));
+	put(s, WIRE_CHANNELS, s->room,
+	    msg_channels_encode(s->room, 2, (const uint8_t[16]){ 1 }));
+	put(s, WIRE_JOIN, s->room,
+	    msg_channels_encode(s->room, 1, (const uint8_t[16]){ 1 }));
 	put(s, WIRE_ROUND_END, s->room, msg_round_encode(s->room, 1));
 	put(s, WIRE_ROUND_ACK, s->room, msg_round_encode(s->room, 1));
 	put(s, WIRE_STATE, s->room,

@@ -12,6 +12,7 @@
 #include "control/follow.h"
 #include "control/limits.h"
 #include "control/security.h"
+#include "lib/number.h"
 
 struct migrate_options {
 	struct control_options control;
@@ -21,6 +22,7 @@ struct migrate_options {
 	uint64_t max_rounds;
 	const char *on_timeout;
 	const char *compress;
+	const char *channels;
 	bool no_verify;
 	bool no_module;
 	const char *digests_from;
@@ -85,7 +87,12 @@ static const struct option_spec migrate_option_table[] = {
 		.name = "compress", .arg = "HOW", .type = OPTION_STRING,
 		FIELD(compress),
 		.help = "compress pages: auto: as it pays on this link; none,\n"
-			"lz4, zstd or zstd:LEVEL, 1 to 9 (default: auto)",
+			"lz4, zstd or zstd:LEVEL, 1 to 9 (default: none)",
+	}, {
+		.name = "channels", .arg = "N", .type = OPTION_STRING,
+		FIELD(channels),
+		.help = "so many connections at a time, 1 to 16, or auto: while\n"
+			"one more makes it faster (default: 1)",
 	}, {
 		.name = "no-verify", .type = OPTION_FLAG, FIELD(no_verify),
 		.help = "don't compare all memory at both ends before the\n"
@@ -162,11 +169,19 @@ static int add_path(json_t *arguments, const char *key, const char *path,
 	return 0;
 }
 
+/* A number, or the text: the VM's process says what is wrong with it. */
+static json_t *channels(const char *text)
+{
+	uint64_t n;
+
+	return number_parse(text, &n) ? json_string(text) : json_integer(n);
+}
+
 static int make_arguments(const struct migrate_options *o, json_t **out,
 			  struct err *err)
 {
 	json_t *arguments = json_pack(
-		"{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b, s:s*}",
+		"{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:b, s:b, s:b, s:s*}",
 		"uri", json_sprintf("tcp:%s", o->to),
 		"downtime-limit", (json_int_t)o->downtime_limit_ms,
 		"max-rounds", (json_int_t)o->max_rounds,
@@ -175,10 +190,11 @@ static int make_arguments(const struct migrate_options *o, json_t **out,
 		"bandwidth", (json_int_t)o->bandwidth,
 		"throttle-floor", (json_int_t)o->throttle_floor,
 		"on-timeout", o->on_timeout, "compress", o->compress,
+		"channels", channels(o->channels),
 		"verify", !o->no_verify, "module", !o->no_module,
 		"insecure", o->security.insecure, "peer", o->security.peer);
 	int rc = arguments ? 0 : err_set(err, -EINVAL,
-					 "--to, --peer and --compress must be UTF-8");
+					 "--to, --peer, --compress and --channels must be UTF-8");
 
 	if (!rc)
 		rc = add_path(arguments, "page-classes", o->page_classes, err);
@@ -202,7 +218,8 @@ static int run(int argc, char **argv)
 		.downtime_limit_ms = 50,
 		.max_rounds = 30,
 		.on_timeout = "abort",
-		.compress = "auto",
+		.compress = "none",
+		.channels = "1",
 		.peer_timeout_s = 30,
 		.throttle_floor = 25,
 	};

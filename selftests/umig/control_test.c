@@ -194,6 +194,10 @@ static void garbage_is_refused_and_forgiven(void **state)
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"peer-timeout\":0}}", "peer-timeout" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
+		  "\"tcp:h:1\",\"compress\":\"zip\"}}", "compress" },
+		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
+		  "\"tcp:h:1\",\"channels\":17}}", "channels" },
+		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"page-classes\":\"x\"}}", "absolute" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"digests-from\":\"x\"}}", "absolute" },

@@ -35,6 +35,7 @@ void end_init(struct end *e, uint64_t low, uint64_t high, bool running)
 	e->params.peer_timeout_ns = 5000000000ULL;
 	/* what is counted shall not depend on how fast the machine is */
 	e->params.pack.automatic = false;
+	e->params.channels = 1;
 	e->state_dir = scratch_dir();
 	rc = handover_store_open(&e->params.store, e->state_dir, "vm", NULL);
 	assert(!rc);

@@ -54,6 +54,17 @@ static int setup(void **state)
 	return 0;
 }
 
+/* The same over several connections. */
+static int setup_channels(void **state)
+{
+	struct pair *p;
+	int rc = setup(state);
+
+	p = *state;
+	p->source.params.channels = 3;
+	return rc;
+}
+
 static int teardown(void **state)
 {
 	struct pair *p = *state;
@@ -645,7 +656,10 @@ static void page_classes_are_written(void **state)
 	unlink(path);
 }
 
-#define ENGINE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* Everything twice: over one connection, and over several. */
+#define ENGINE_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, setup, teardown), \
+	{ #f " (channels)", f, setup_channels, teardown, NULL }
 
 int main(void)
 {

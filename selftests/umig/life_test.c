@@ -342,9 +342,10 @@ static void play_until(struct control_client *c, struct raw_peer *peer,
 	int fd = raw_peer_listen(address, sizeof(address));
 
 	assert_ask(c, "migrate",
-		   json_pack("{s:o, s:b, s:b, s:b}", "uri",
+		   json_pack("{s:o, s:b, s:b, s:b, s:i}", "uri",
 			     json_sprintf("tcp:%s", address), "module", false,
-			     "verify", false, "insecure", true));
+			     "verify", false, "insecure", true,
+			     "channels", 1));
 	raw_peer_accept(peer, fd);
 	raw_peer_hello(peer, vm_memory(shape), fake_vmm_guest(shape)->model,
 		       0);

@@ -571,10 +571,23 @@ static void every_changed_byte_is_noticed(void **state)
 #define WIRE_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, setup_wire, teardown_wire)
 
+/* Each connection has a handshake and keys of its own. */
+static void moves_over_several_connections(void **state)
+{
+	struct hosts *h = *state;
+
+	h->source.params.channels = 4;
+	listen_here(h);
+	assert_moves(h);
+	assert_true(h->source.last.sealed);
+	assert_true(h->source.last.bytes_tx > PAGES / 2 * UMIG_PAGE_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_moves_sealed),
+		TEST(moves_over_several_connections),
 		TEST(a_key_that_is_revoked_while_it_listens_is_refused),
 		TEST(a_source_that_is_not_listed_is_refused),
 		TEST(a_source_from_elsewhere_is_refused),

@@ -447,10 +447,33 @@ static void peers_text_is_made_printable(void **state)
 	assert_int_equal(strlen(text), WIRE_TEXT_MAX);
 }
 
+static void channels_round_trip_and_refuse_nonsense(void **state)
+{
+	uint8_t token[WIRE_TOKEN_BYTES], room[64];
+	uint32_t n;
+	size_t len = msg_channels_encode(room, 3, (const uint8_t[16]){ 9 });
+
+	(void)state;
+	assert_int_equal(len, sizeof(struct wire_channels));
+	assert_int_equal(msg_channels_decode(&n, token, room, len), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(token[0], 9);
+	assert_int_equal(msg_channels_decode(&n, token, room, len - 1),
+			 -EBADMSG);
+	room[4] = 1;	/* reserved */
+	assert_int_equal(msg_channels_decode(&n, token, room, len), -EBADMSG);
+	room[4] = 0;
+	room[0] = 0;
+	assert_int_equal(msg_channels_decode(&n, token, room, len), -EBADMSG);
+	room[0] = WIRE_CHANNELS_MAX + 1;
+	assert_int_equal(msg_channels_decode(&n, token, room, len), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frame_header_round_trip),
+		cmocka_unit_test(channels_round_trip_and_refuse_nonsense),
 		cmocka_unit_test(frame_header_out_of_bounds_is_refused),
 		cmocka_unit_test(every_type_has_a_name),
 		cmocka_unit_test(hello_round_trip),

@@ -157,6 +157,24 @@ static int migrate_compress(const json_t *args, struct migrate_params *params,
 	return rc || !how ? rc : pack_option_parse(how, &params->pack, err);
 }
 
+/* A number, or "auto". */
+static int migrate_channels(const json_t *args, struct migrate_params *params,
+			    struct err *err)
+{
+	const json_t *value = json_object_get(args, "channels");
+	uint64_t n = 0;
+	int rc = 0;
+
+	if (json_is_string(value) &&
+	    !strcmp(json_string_value(value), "auto"))
+		value = NULL;
+	if (value)
+		rc = args_number(args, "channels", 1, MIGRATE_CHANNELS_MAX, &n,
+				 err);
+	params->channels = n;
+	return rc;
+}
+
 static int migrate_numbers(const json_t *args, struct migrate_params *params,
 			   struct err *err)
 {
@@ -257,7 +275,7 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 		"uri", "downtime-limit", "max-rounds", "on-timeout", "timeout",
 		"peer-timeout", "bandwidth", "throttle-floor", "verify",
 		"module", "digests-from", "page-classes", "insecure", "key",
-		"peers", "peer", "compress", NULL
+		"peers", "peer", "compress", "channels", NULL
 	};
 	struct migrate_params params = MIGRATE_PARAMS_DEFAULT;
 	struct security security = SECURITY_INIT;
@@ -273,6 +291,8 @@ static int migrate(struct vmproc *p, const json_t *args, json_t **ret,
 		rc = migrate_on_timeout(args, &params, err);
 	if (!rc)
 		rc = migrate_compress(args, &params, err);
+	if (!rc)
+		rc = migrate_channels(args, &params, err);
 	if (!rc)
 		rc = migrate_security(args, &security, err);
 	if (!rc)

@@ -137,6 +137,8 @@ enum migrate_on_timeout {
 	MIGRATE_ON_TIMEOUT_STOP = 2,
 };
 
+#define MIGRATE_CHANNELS_MAX 16
+
 /**
  * struct migrate_params - How to migrate.
  * @address: numeric "HOST:PORT" or "[V6]:PORT".
@@ -155,6 +157,8 @@ enum migrate_on_timeout {
  * @verify: source: compare all memory at both ends before GO.
  * @no_digests: source: every page that isn't zero shall be sent, which is no
  *	reason for a warning.
+ * @channels: source: connections, at most MIGRATE_CHANNELS_MAX; 0: as many as
+ *	make it faster.
  * @pack: source: how pages are compressed.
  * @proof: destination: how a source must prove that it has a page which it
  *	names by its digest.
@@ -181,6 +185,7 @@ struct migrate_params {
 	unsigned int throttle_floor;
 	bool verify;
 	bool no_digests;
+	unsigned int channels;
 	struct pack_option pack;
 	enum proof_mode proof;
 	bool overcommit;
@@ -193,8 +198,8 @@ struct migrate_params {
 };
 
 /**
- * MIGRATE_PARAMS_DEFAULT - 50 ms, 30 rounds, abort, verify, pages compressed as
- * it pays, sampled proofs, 30 s.
+ * MIGRATE_PARAMS_DEFAULT - 50 ms, 30 rounds, one channel, abort, verify, nothing
+ * compressed, sampled proofs, 30 s.
  */
 extern const struct migrate_params MIGRATE_PARAMS_DEFAULT;
 

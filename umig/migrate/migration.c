@@ -28,10 +28,10 @@
 const struct migrate_params MIGRATE_PARAMS_DEFAULT = {
 	.downtime_limit_ns = 50000000ULL,
 	.max_rounds = 30,
+	.channels = 1,
 	.on_timeout = MIGRATE_ON_TIMEOUT_ABORT,
 	.throttle_floor = 25,
 	.verify = true,
-	.pack = { .automatic = true },
 	.proof = PROOF_SAMPLED,
 	.peer_timeout_ns = 30000000000ULL,
 };
@@ -46,6 +46,10 @@ static void publish_locked(struct migration *m)
 	if (m->ch) {
 		m->live.bytes_tx = channel_bytes_tx(m->ch);
 		m->live.bytes_rx = channel_bytes_rx(m->ch);
+		if (m->incoming)
+			m->live.bytes_rx += atomic_load(&m->lane_bytes);
+		else
+			m->live.bytes_tx += atomic_load(&m->lane_bytes);
 	}
 	m->report = m->live;
 	m->report.state = state;
@@ -79,6 +83,11 @@ int migration_enter(struct migration *m, enum migrate_state to)
 	if (m->event)
 		m->event(m->event_arg, &copy);
 	return 0;
+}
+
+uint64_t migration_bytes_tx(struct migration *m)
+{
+	return channel_bytes_tx(m->ch) + atomic_load(&m->lane_bytes);
 }
 
 void migration_warn(struct migration *m, const char *fmt, ...)

@@ -7,6 +7,7 @@
 #define UMIG_MIGRATE_MIGRATION_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ struct migration {
 	int port;		/* destination: that it listens at */
 	uint64_t begun_ns;
 	pthread_t thread;
+
+	/* any thread */
+	atomic_ullong lane_bytes;	/* that went by further connections */
 
 	/* the engine's thread only, once it runs */
 	uint64_t rate;		/* bytes a second at most, 0: no limit */
@@ -94,6 +98,9 @@ int migration_check_group(struct migration *m, const struct machine *machine);
 
 /** migration_publish() - Let others see @m->live. */
 void migration_publish(struct migration *m);
+
+/** migration_bytes_tx() - Bytes that the kernel has taken, on all channels. */
+uint64_t migration_bytes_tx(struct migration *m);
 
 /** migration_warn() - Set the report's warning, unless there is one. */
 void migration_warn(struct migration *m, const char *fmt, ...)

@@ -17,8 +17,12 @@
 
 /* More offers than a source makes: see OFFERS_PER_PAGE in sender.c. */
 #define OFFERS_PER_PAGE 4
-/* Pages to populate at once: 256 KiB; for fewer than that a fault is cheaper. */
-#define POPULATE_PAGES 64
+/*
+ * Zero and plain pages are placed so many at a time: a bit each in a word, and
+ * 256 KiB, which stay in the cache between being populated and written.
+ */
+#define CHUNK_PAGES 64
+/* For fewer than that page faults are cheaper. */
 #define POPULATE_MIN 4
 
 int placer_init(struct placer *p, const struct memslots *ms,
@@ -33,6 +37,7 @@ int placer_init(struct placer *p, const struct memslots *ms,
 		.count = { [PAGE_CLASS_NONE] = ms->pages },
 	};
 	unproven_init(&p->failed);
+	pthread_mutex_init(&p->lock, NULL);
 	if (p->class && !received_init(&p->received, ms->pages))
 		return 0;
 	placer_exit(p);
@@ -47,6 +52,7 @@ void placer_exit(struct placer *p)
 	free(p->offer);
 	free(p->class);
 	free(p->refused);
+	pthread_mutex_destroy(&p->lock);
 	*p = (struct placer){ 0 };
 }
 
@@ -131,13 +137,36 @@ static int refuse(struct placer *p, uint64_t gfn, uint64_t index,
 		p->cap_refused = cap;
 	}
 	p->refused[p->nr_refused++] = gfn;
+	pthread_mutex_lock(&p->lock);
 	received_refused(&p->received, index, round);
 	set_class(p, index, PAGE_CLASS_NONE);
+	pthread_mutex_unlock(&p->lock);
 	return 0;
 }
 
-static void placed(struct placer *p, uint64_t index, uint32_t round,
-		   enum page_class class)
+static bool accepts(struct placer *p, uint64_t index, uint32_t round)
+{
+	bool news;
+
+	pthread_mutex_lock(&p->lock);
+	news = received_accepts(&p->received, index, round);
+	pthread_mutex_unlock(&p->lock);
+	return news;
+}
+
+static bool has(struct placer *p, uint64_t index, uint32_t round)
+{
+	bool there;
+
+	pthread_mutex_lock(&p->lock);
+	there = received_has(&p->received, index, round);
+	pthread_mutex_unlock(&p->lock);
+	return there;
+}
+
+/* @lock held. */
+static void enter(struct placer *p, uint64_t index, uint32_t round,
+		  enum page_class class)
 {
 	received_placed(&p->received, index, round);
 	set_class(p, index, class);
@@ -145,34 +174,79 @@ static void placed(struct placer *p, uint64_t index, uint32_t round,
 		bitmap_set(p->received.touched, index);
 }
 
+static void placed(struct placer *p, uint64_t index, uint32_t round,
+		   enum page_class class)
+{
+	pthread_mutex_lock(&p->lock);
+	enter(p, index, round, class);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void touch(struct placer *p, uint64_t index)
+{
+	pthread_mutex_lock(&p->lock);
+	bitmap_set(p->received.touched, index);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/** struct chunk - Of pages: which are news, which had been touched before. */
+struct chunk {
+	uint64_t news;
+	uint64_t touched;
+};
+
+/* Enter @nr pages, at most CHUNK_PAGES, that are about to be written. */
+static struct chunk claim(struct placer *p, uint64_t index, uint32_t nr,
+			  uint32_t round, enum page_class class)
+{
+	struct chunk c = { 0 };
+	uint32_t i;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < nr; i++) {
+		if (!received_accepts(&p->received, index + i, round))
+			continue;
+		c.news |= 1ULL << i;
+		if (bitmap_test(p->received.touched, index + i))
+			c.touched |= 1ULL << i;
+		enter(p, index + i, round, class);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return c;
+}
+
+static uint32_t chunk_of(const struct pages_run *run, uint32_t at)
+{
+	return run->pages - at < CHUNK_PAGES ? run->pages - at : CHUNK_PAGES;
+}
+
 /* Pages that were never touched are zero already, and stay unpopulated. */
 static int place_zero(struct placer *p, const struct pages_run *run,
 		      uint64_t index, uint32_t round)
 {
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
-	uint32_t i;
+	uint32_t i, k, nr;
 
-	for (i = 0; i < run->pages; i++, index++, hva += UMIG_PAGE_SIZE) {
-		if (!received_accepts(&p->received, index, round))
-			continue;
-		if (bitmap_test(p->received.touched, index))
-			memset(hva, 0, UMIG_PAGE_SIZE);
-		placed(p, index, round, PAGE_CLASS_ZERO);
+	for (i = 0; i < run->pages; i += nr) {
+		struct chunk c;
+
+		nr = chunk_of(run, i);
+		c = claim(p, index + i, nr, round, PAGE_CLASS_ZERO);
+		for (k = 0; c.touched && k < nr; k++)
+			if (c.touched >> k & 1)
+				memset(hva + (uint64_t)(i + k) * UMIG_PAGE_SIZE,
+				       0, UMIG_PAGE_SIZE);
 	}
 	return 0;
 }
 
 /*
- * Take the page faults of @pages pages that are written for the first time at
- * once, few enough to be still in the cache when they are.  Before Linux 5.14
- * they are taken one by one.
+ * Take the page faults of pages that are written for the first time at once.
+ * Before Linux 5.14 they are taken one by one.
  */
-static void populate(const struct placer *p, uint8_t *hva, uint64_t index,
-		     uint32_t pages)
+static void populate(uint8_t *hva, const struct chunk *c, uint32_t pages)
 {
-	if (pages > POPULATE_PAGES)
-		pages = POPULATE_PAGES;
-	if (pages >= POPULATE_MIN && !bitmap_test(p->received.touched, index))
+	if (pages >= POPULATE_MIN && !c->touched)
 		madvise(hva, pages * UMIG_PAGE_SIZE, MADV_POPULATE_WRITE);
 }
 
@@ -180,17 +254,22 @@ static int place_plain(struct placer *p, const struct pages_run *run,
 		       uint64_t index, uint32_t round)
 {
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
-	uint32_t i;
+	const uint8_t *from = run->payload;
+	uint32_t i, k, nr;
 
-	for (i = 0; i < run->pages; i++, index++) {
-		if (i % POPULATE_PAGES == 0)
-			populate(p, hva + i * UMIG_PAGE_SIZE, index,
-				 run->pages - i);
-		if (!received_accepts(&p->received, index, round))
-			continue;
-		memcpy(hva + i * UMIG_PAGE_SIZE,
-		       run->payload + i * UMIG_PAGE_SIZE, UMIG_PAGE_SIZE);
-		placed(p, index, round, PAGE_CLASS_PLAIN);
+	for (i = 0; i < run->pages; i += nr) {
+		struct chunk c;
+
+		nr = chunk_of(run, i);
+		c = claim(p, index + i, nr, round, PAGE_CLASS_PLAIN);
+		populate(hva, &c, nr);
+		for (k = 0; k < nr; k++)
+			if (c.news >> k & 1)
+				memcpy(hva + k * UMIG_PAGE_SIZE,
+				       from + k * UMIG_PAGE_SIZE,
+				       UMIG_PAGE_SIZE);
+		hva += nr * UMIG_PAGE_SIZE;
+		from += nr * UMIG_PAGE_SIZE;
 	}
 	return 0;
 }
@@ -227,10 +306,9 @@ static int place_duplicate(struct placer *p, const struct pages_run *run,
 		gfn = le64toh(dup.gfn);
 		if (dup.reserved || !memslots_has_run(p->ms, gfn, 1))
 			return -EPROTO;
-		if (!received_accepts(&p->received, index, round))
+		if (!accepts(p, index, round))
 			continue;
-		if (!received_has(&p->received, memslots_index(p->ms, gfn),
-				  le32toh(dup.round))) {
+		if (!has(p, memslots_index(p->ms, gfn), le32toh(dup.round))) {
 			if (refuse(p, run->gfn + i, index, round))
 				return -ENOMEM;
 			continue;
@@ -272,7 +350,7 @@ static int collect_held(struct placer *p, const struct pages_run *run,
 		if (held->number >= p->nr_offers ||
 		    !p->offer[held->number].lease)
 			return -EPROTO;
-		if (!received_accepts(&p->received, index + i, round))
+		if (!accepts(p, index + i, round))
 			continue;
 		if (given_up(p, held->number)) {
 			if (refuse(p, run->gfn + i, index + i, round))
@@ -324,7 +402,7 @@ static int place_held(struct placer *p, const struct pages_run *run,
 		int good = 0;
 
 		/* a fill that failed half way has touched the page */
-		bitmap_set(p->received.touched, index + at);
+		touch(p, index + at);
 		if (!failed && !item->result)
 			good = check_proof(p, &batch.held[i], item->hva);
 		if (good > 0) {
@@ -339,7 +417,7 @@ static int place_held(struct placer *p, const struct pages_run *run,
 }
 
 static int place_run(struct placer *p, const struct pages_run *run,
-		     uint32_t round)
+		     uint32_t round, bool by_content)
 {
 	uint64_t index;
 
@@ -349,54 +427,88 @@ static int place_run(struct placer *p, const struct pages_run *run,
 	switch (run->class) {
 	case WIRE_RUN_ZERO:
 		return place_zero(p, run, index, round);
-	case WIRE_RUN_HELD:
-		return place_held(p, run, index, round);
-	case WIRE_RUN_DUPLICATE:
-		return place_duplicate(p, run, index, round);
 	case WIRE_RUN_PLAIN:
 		return place_plain(p, run, index, round);
 	case WIRE_RUN_DELTA:
-		return place_delta(p, run, index, round);
+		return by_content ? -EPROTO :
+				    place_delta(p, run, index, round);
+	case WIRE_RUN_HELD:
+		return by_content ? -EPROTO : place_held(p, run, index, round);
+	case WIRE_RUN_DUPLICATE:
+		return by_content ? -EPROTO :
+				    place_duplicate(p, run, index, round);
 	}
 	return -EPROTO;
+}
+
+/* @by_content: pages that are named don't belong here. */
+static int place_payload(struct placer *p, struct pages_reader *reader,
+			 bool by_content, struct err *err)
+{
+	struct pages_run run;
+	uint64_t pages = 0;
+	int rc;
+
+	while ((rc = pages_reader_next(reader, &run)) > 0) {
+		/* one frame has no use for more pages than there are */
+		pages += run.pages;
+		rc = pages > p->ms->pages ? -EPROTO :
+					    place_run(p, &run, reader->round,
+						      by_content);
+		if (rc == -EPROTO)
+			return err_set(err, rc,
+				       "the source sent a run of class %u, page 0x%llx, %u pages, that is not of this VM or not of its offers",
+				       run.class, (unsigned long long)run.gfn,
+				       run.pages);
+		if (rc)
+			break;
+	}
+	if (rc == -ENOMEM)
+		return err_set(err, rc, "out of memory for refused pages");
+	return rc ? err_set(err, -EPROTO,
+			    "the source sent a malformed PAGES near byte %zu of %zu",
+			    reader->r.pos, reader->r.len) : 0;
+}
+
+static int malformed_head(struct err *err)
+{
+	return err_set(err, -EPROTO,
+		       "the source sent a PAGES with a malformed header");
 }
 
 int placer_pages(struct placer *p, const void *data, size_t bytes,
 		 struct err *err)
 {
 	struct pages_reader reader;
-	struct pages_run run;
-	uint64_t pages = 0;
-	int rc = pages_reader_init(&reader, data, bytes);
 
 	p->nr_refused = 0;
+	if (pages_reader_init(&reader, data, bytes))
+		return malformed_head(err);
 	p->refused_round = reader.round;
-	while (!rc) {
-		rc = pages_reader_next(&reader, &run);
-		if (rc <= 0)
-			break;
-		/* one frame has no use for more pages than there are */
-		pages += run.pages;
-		rc = pages > p->ms->pages ? -EPROTO :
-					    place_run(p, &run, reader.round);
-		if (rc == -EPROTO)
-			return err_set(err, rc,
-				       "the source sent a run of class %u, page 0x%llx, %u pages, that is not of this VM or not of its offers",
-				       run.class, (unsigned long long)run.gfn,
-				       run.pages);
-	}
-	if (rc == -ENOMEM)
-		return err_set(err, rc, "out of memory for refused pages");
-	return rc ? err_set(err, -EPROTO,
-			    "the source sent a malformed PAGES near byte %zu of %zu",
-			    reader.r.pos, bytes) : 0;
+	return place_payload(p, &reader, false, err);
 }
 
-void placer_count(const struct placer *p, struct migrate_report *r)
+int placer_plain_pages(struct placer *p, const void *data, size_t bytes,
+		       uint32_t round, struct err *err)
 {
+	struct pages_reader reader;
+
+	if (pages_reader_init(&reader, data, bytes))
+		return malformed_head(err);
+	if (reader.round != round)
+		return err_set(err, -EPROTO,
+			       "the source sent pages of round %u in round %u",
+			       reader.round, round);
+	return place_payload(p, &reader, true, err);
+}
+
+void placer_count(struct placer *p, struct migrate_report *r)
+{
+	pthread_mutex_lock(&p->lock);
 	r->pages_zero = p->count[PAGE_CLASS_ZERO];
 	r->pages_held = p->count[PAGE_CLASS_HELD];
 	r->pages_duplicate = p->count[PAGE_CLASS_DUPLICATE];
 	r->pages_plain = p->count[PAGE_CLASS_PLAIN];
+	pthread_mutex_unlock(&p->lock);
 	r->index_unproven = p->unproven;
 }

@@ -2,11 +2,19 @@
 /*
  * Placing pages at the destination: what arrives, of whatever class, becomes
  * guest memory, or is refused and will come whole.  Keeps the received map and
- * the leases behind offers.  Sends nothing.  The engine's thread only.
+ * the leases behind offers.  Sends nothing.
+ *
+ * Threads: the engine's, and for each other channel one that calls
+ * placer_plain_pages() and nothing else.  What both touch is under @lock: a
+ * page is entered in the map first and written then, without the lock, since an
+ * honest source sends it once a round, and rounds end everywhere before the
+ * next begins.  Whoever sends it twice at a time gets one or the other, or a
+ * mixture, of its own pages.
  */
 #ifndef UMIG_MIGRATE_PLACE_H
 #define UMIG_MIGRATE_PLACE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +46,7 @@ struct held_offer {
  * struct placer - Its state.
  * @ms: guest memory.
  * @pages: held pages, or NULL: nothing is held.
+ * @lock: of @received, @class and @count while there are other threads.
  * @received: what has come.
  * @proof: what the source must prove, set before the first offer.
  * @offer: by offer number.
@@ -53,6 +62,7 @@ struct held_offer {
 struct placer {
 	const struct memslots *ms;
 	struct page_source *pages;
+	pthread_mutex_t lock;
 	struct received received;
 	enum proof_mode proof;
 	struct held_offer *offer;
@@ -99,7 +109,14 @@ int placer_offer(struct placer *p, const struct offer_msg *msg,
 int placer_pages(struct placer *p, const void *data, size_t bytes,
 		 struct err *err);
 
+/**
+ * placer_plain_pages() - Place a PAGES payload of zero and plain pages, all of
+ * @round.  Any thread.
+ */
+int placer_plain_pages(struct placer *p, const void *data, size_t bytes,
+		       uint32_t round, struct err *err);
+
 /** placer_count() - Fill the report's pages by class, and those unproven. */
-void placer_count(const struct placer *p, struct migrate_report *r);
+void placer_count(struct placer *p, struct migrate_report *r);
 
 #endif

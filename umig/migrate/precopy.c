@@ -72,7 +72,7 @@ static void progress(struct sender *s)
 static void tell_sent(struct precopy *p, uint64_t now_ns)
 {
 	struct migration *m = p->s->m;
-	uint64_t bytes = channel_bytes_tx(m->ch);
+	uint64_t bytes = migration_bytes_tx(m);
 
 	converge_sent(&p->c, now_ns - p->told_ns, p->s->sent - p->told_pages,
 		      bytes - p->told_bytes);
@@ -143,7 +143,7 @@ static int live_round(struct precopy *p, struct converge_round *r)
 	struct sender *s = p->s;
 	struct migration *m = s->m;
 	uint64_t began_ns = clock_now_ns(), sent_ns, acked_ns;
-	uint64_t bytes = channel_bytes_tx(m->ch), pages = s->sent;
+	uint64_t bytes = migration_bytes_tx(m), pages = s->sent;
 	int rc;
 
 	sender_begin_round(s);
@@ -163,7 +163,7 @@ static int live_round(struct precopy *p, struct converge_round *r)
 		.ns = acked_ns - began_ns,
 		.ack_ns = acked_ns - sent_ns,
 		.pages = s->sent - pages,
-		.bytes = channel_bytes_tx(m->ch) - bytes,
+		.bytes = migration_bytes_tx(m) - bytes,
 		.pages_left = bitmap_count(s->next, m->ms->pages),
 	};
 	return rc;
@@ -229,7 +229,7 @@ static void precopy_init(struct precopy *p, struct sender *s)
 	/* each end writes its record with the guest stopped */
 	converge_init(&p->c, &limits, 2 * s->m->record_ns + STATE_NS);
 	p->harvested_ns = p->told_ns = clock_now_ns();
-	p->told_bytes = channel_bytes_tx(s->m->ch);
+	p->told_bytes = migration_bytes_tx(s->m);
 }
 
 static void tell_reason(struct precopy *p)

@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/bitmap.h"
+#include "lib/clock.h"
 #include "migrate/page_class.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
+#define CHANNELS_AUTO 4
 /* Offers for each page of RAM that a migration may make, over all rounds. */
 #define OFFERS_PER_PAGE 4
 /* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
@@ -26,12 +29,34 @@ static uint32_t offers_limit(uint64_t pages)
 	return limit < OFFERS_NONE ? limit : OFFERS_NONE - 1;
 }
 
+/* As many as there are processors, but no more than pay. */
+static unsigned int auto_channels(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > CHANNELS_AUTO ? CHANNELS_AUTO : n;
+}
+
+/*
+ * Further channels: a link with a limit needs none.
+ */
+static unsigned int further(const struct sender *s)
+{
+	unsigned int n = s->m->params.channels;
+
+	if (channel_rate(s->m->ch))
+		return 0;
+	if (!n)
+		n = auto_channels();
+	return n - 1;
+}
+
 /* The policy, or NULL if nothing can be, or shall be, compressed. */
 static struct packing *init_packing(struct sender *s)
 {
 	const struct pack_option *option = &s->m->params.pack;
 
-	packing_init(&s->packing, option, s->m->codecs, 1);
+	packing_init(&s->packing, option, s->m->codecs, 1 + further(s));
 	return s->m->codecs && (option->automatic || option->plan.codec) ?
 		       &s->packing : NULL;
 }
@@ -41,10 +66,12 @@ int sender_init(struct sender *s, struct migration *m,
 {
 	uint64_t pages = m->ms->pages;
 	struct packing *packing;
+	int rc;
 
 	memset(s, 0, sizeof(*s));
 	s->m = m;
 	s->digests = digests;
+	lanes_init(&s->lanes, m);
 	s->todo = bitmap_alloc(pages);
 	s->next = bitmap_alloc(pages);
 	s->plain_only = bitmap_alloc(pages);
@@ -61,7 +88,12 @@ int sender_init(struct sender *s, struct migration *m,
 			       "out of memory for the state of %llu pages",
 			       (unsigned long long)pages);
 	}
-	return 0;
+	rc = further(s) ? lanes_open(&s->lanes, further(s), s->class,
+				     packing) : 0;
+	climb_init(&s->climb, s->lanes.nr);
+	if (rc)
+		sender_exit(s);
+	return rc;
 }
 
 void sender_exit(struct sender *s)
@@ -71,6 +103,7 @@ void sender_exit(struct sender *s)
 	free(s->plain_only);
 	free(s->pending);
 	free(s->round_of);
+	lanes_exit(&s->lanes);
 	encoder_exit(&s->encoder);
 	packing_exit(&s->packing);
 	free(s->class);
@@ -226,24 +259,56 @@ static int send_known(struct sender *s, uint64_t index,
 	return 0;
 }
 
+/* Pages that nothing is known of: to a lane, or if all are busy, ourselves. */
+static int send_unknown(struct sender *s, uint64_t first, unsigned int n)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < n; i++)
+		claim(s, first + i);
+	s->unknown += n;
+	if (!s->m->params.channels)
+		s->lanes.active = climb_step(&s->climb, s->unknown,
+					     clock_now_ns());
+	if (lanes_put(&s->lanes, s->round, first, n))
+		return 0;
+	for (i = 0; i < n && !rc; i++)
+		rc = encoder_bytes(&s->encoder, first + i, OFFERS_NONE);
+	return lost(s, rc);
+}
+
+/* How many of the batch's pages, from @i on, nothing is known of. */
+static unsigned int unknown_from(const struct sender *s, unsigned int i,
+				 unsigned int n)
+{
+	unsigned int k;
+
+	for (k = i; k < n; k++)
+		if (s->batch_class[k] == DIGEST_ZERO ||
+		    s->batch_class[k] == DIGEST_KNOWN)
+			break;
+	return k - i;
+}
+
 /* Send @n pages of one slot, from dense index @first on, as classified. */
 static int send_run(struct sender *s, uint64_t first, unsigned int n)
 {
 	const void *hva = memslots_hva(s->m->ms,
 				       memslots_gfn(s->m->ms, first));
-	unsigned int i;
-	int rc = 0;
+	unsigned int i, k;
+	int rc;
 
-	if (s->digests)
-		rc = s->digests->range(s->digests, hva, n, s->batch_class,
-				       s->batch_digest);
-	else
-		memset(s->batch_class, DIGEST_NONE, n);
+	if (!s->digests)
+		return send_unknown(s, first, n);
+	rc = s->digests->range(s->digests, hva, n, s->batch_class,
+			       s->batch_digest);
 	if (rc)
 		return err_set(&s->m->err, rc,
 			       "%s can't tell which pages are merged: %s",
 			       s->digests->name, strerror(-rc));
-	for (i = 0; i < n && !rc; i++) {
+	for (i = 0; i < n && !rc; i += k) {
+		k = 1;
 		switch (s->batch_class[i]) {
 		case DIGEST_ZERO:
 			rc = send_zero(s, first + i);
@@ -252,7 +317,8 @@ static int send_run(struct sender *s, uint64_t first, unsigned int n)
 			rc = send_known(s, first + i, &s->batch_digest[i]);
 			break;
 		default:
-			rc = send_bytes(s, first + i, OFFERS_NONE);
+			k = unknown_from(s, i, n);
+			rc = send_unknown(s, first + i, k);
 		}
 	}
 	return rc;
@@ -398,6 +464,8 @@ int sender_batch(struct sender *s)
 		rc = flush_pages(s);
 	if (!rc)
 		rc = handle_some(s);
+	if (!rc)
+		rc = lost(s, lanes_error(&s->lanes));
 	if (rc)
 		return rc;
 	return n ? 1 : 0;
@@ -420,8 +488,10 @@ int sender_end_round(struct sender *s)
 	struct frame_in in;
 	uint8_t payload[sizeof(struct wire_round)];
 	uint32_t round;
-	int rc;
+	int rc = lost(s, lanes_fence(&s->lanes, s->round));
 
+	if (rc)
+		return rc;
 	msg_round_encode(payload, s->round);
 	rc = lost(s, channel_send_copy(s->m->ch, WIRE_ROUND_END, payload,
 				       sizeof(payload)));
@@ -443,14 +513,21 @@ int sender_end_round(struct sender *s)
 	return rc;
 }
 
-void sender_count(const struct sender *s, struct migrate_report *r)
+void sender_end_rounds(struct sender *s)
 {
-	const struct encoder *e = &s->encoder;
+	lanes_close(&s->lanes);
+}
 
-	r->pages_zero = e->count[PAGE_CLASS_ZERO];
-	r->pages_held = e->count[PAGE_CLASS_HELD];
-	r->pages_duplicate = e->count[PAGE_CLASS_DUPLICATE];
-	r->pages_plain = e->count[PAGE_CLASS_PLAIN];
-	r->bytes_plain_equivalent = e->bytes_plain_equivalent +
-				    s->m->state_bytes;
+void sender_count(struct sender *s, struct migrate_report *r)
+{
+	uint64_t plain = s->encoder.bytes_plain_equivalent;
+	int64_t count[PAGE_CLASSES];
+
+	memcpy(count, s->encoder.count, sizeof(count));
+	lanes_count(&s->lanes, count, &plain);
+	r->pages_zero = count[PAGE_CLASS_ZERO];
+	r->pages_held = count[PAGE_CLASS_HELD];
+	r->pages_duplicate = count[PAGE_CLASS_DUPLICATE];
+	r->pages_plain = count[PAGE_CLASS_PLAIN];
+	r->bytes_plain_equivalent = plain + s->m->state_bytes;
 }

@@ -19,7 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "migrate/climb.h"
 #include "migrate/encode.h"
+#include "migrate/lanes.h"
 #include "migrate/migration.h"
 #include "migrate/nonces.h"
 #include "migrate/offers.h"
@@ -59,6 +61,9 @@ struct sender {
 	struct nonces nonces;
 	struct packing packing;
 	struct encoder encoder;
+	struct lanes lanes;
+	struct climb climb;	/* how many of them, if that is our choice */
+	uint64_t unknown;	/* pages that a lane could have taken */
 
 	/* an OFFER being collected */
 	digest_t offered[SENDER_BATCH];
@@ -99,6 +104,12 @@ int sender_batch(struct sender *s);
 /** sender_leave_round() - What is left of @todo is for the next round. */
 void sender_leave_round(struct sender *s);
 
+/**
+ * sender_end_rounds() - All rounds have been sent: what is left goes by the
+ * first channel.
+ */
+void sender_end_rounds(struct sender *s);
+
 /** sender_settle() - Wait until no page waits on an offer; flush. */
 int sender_settle(struct sender *s);
 
@@ -110,6 +121,6 @@ int sender_settle(struct sender *s);
 int sender_end_round(struct sender *s);
 
 /** sender_count() - Fill the report's pages by class. */
-void sender_count(const struct sender *s, struct migrate_report *r);
+void sender_count(struct sender *s, struct migrate_report *r);
 
 #endif

@@ -306,8 +306,10 @@ static int send_rest(struct source *src)
 
 	m->live.last_round_ns = clock_now_ns() - began_ns;
 	began_ns = clock_now_ns();
-	if (!rc)
+	if (!rc) {
+		sender_end_rounds(&src->sender);
 		rc = send_state(m);
+	}
 	m->live.state_ns = clock_now_ns() - began_ns;
 	return rc;
 }

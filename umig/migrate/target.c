@@ -24,6 +24,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "migrate/handover.h"
+#include "migrate/inlets.h"
 #include "migrate/pack.h"
 #include "migrate/place.h"
 #include "migrate/verify.h"
@@ -45,6 +46,7 @@
  * struct target - One run of it.
  * @m: the migration.
  * @placer: pages.
+ * @inlets: further connections.
  * @unpacker: of those that are packed, to @unpacked.
  * @state: the machine state as far as it has come; its size in @state_total.
  * @state_loaded: it was complete, and is loaded.
@@ -55,6 +57,7 @@
 struct target {
 	struct migration *m;
 	struct placer placer;
+	struct inlets inlets;
 	struct unpacker unpacker;
 	uint8_t *unpacked;
 	struct buf state;
@@ -168,9 +171,13 @@ static int on_round_end(struct target *t, const struct frame_in *in)
 {
 	uint8_t ack[sizeof(struct wire_round)];
 	uint32_t round;
+	int rc;
 
 	if (msg_round_decode(&round, in->payload, in->bytes))
 		return bad_frame(t, in);
+	rc = inlets_wait(&t->inlets, round);
+	if (rc)
+		return rc;
 	t->m->live.rounds = round;
 	placer_count(&t->placer, &t->m->live);
 	migration_publish(t->m);
@@ -260,9 +267,18 @@ static int on_prepare(struct target *t, const struct frame_in *in)
 	return rc ? rc : handover_target_prepare(&t->handover, in->payload);
 }
 
+/* Pages by this frame and further connections: still to come? */
+static bool is_of_rounds(uint16_t type)
+{
+	return type == WIRE_OFFER || type == WIRE_PAGES ||
+	       type == WIRE_PACKED || type == WIRE_ROUND_END;
+}
+
 /* Handle one frame: 0: go on; 1: the guest runs here; -errno. */
 static int handle(struct target *t, const struct frame_in *in)
 {
+	if (!is_of_rounds(in->type) && inlets_close(&t->inlets))
+		return t->m->err.code;
 	if (handover_target_ready(&t->handover))
 		return in->type == WIRE_GO && !in->bytes ?
 			       handover_target_go(&t->handover) :
@@ -470,11 +486,16 @@ static int migrate(struct target *t)
 	rc = wait_for_source(t, &in);
 	if (rc)
 		return rc;
+	if (in.type == WIRE_CHANNELS)
+		rc = inlets_open(&t->inlets, &in);
 	door_close(m->door);
 	m->door = NULL;
 	begin(m);
 	t->placer.proof = migration_proof_mode(m);
-	rc = migration_enter(m, MIGRATE_PRECOPY);
+	if (!rc)
+		rc = migration_enter(m, MIGRATE_PRECOPY);
+	if (!rc && in.type == WIRE_CHANNELS)
+		rc = migration_recv(m, &in, true);
 	while (!rc) {
 		rc = handle(t, &in);
 		if (!rc)
@@ -491,8 +512,10 @@ void migrate_target(struct migration *m)
 	int rc;
 
 	handover_target_init(&t.handover, m);
+	inlets_init(&t.inlets, m, &t.placer);
 	rc = migrate(&t);
-
+	if (inlets_close(&t.inlets) && rc)
+		rc = m->err.code;
 	if (rc)
 		handover_target_fail(&t.handover, rc);
 	if (t.placer.class)
@@ -501,6 +524,7 @@ void migrate_target(struct migration *m)
 	channel_close(m->ch);
 	m->ch = NULL;
 	buf_free(&t.state);
+	inlets_exit(&t.inlets);
 	placer_exit(&t.placer);
 	unpacker_exit(&t.unpacker);
 	free(t.unpacked);

@@ -396,6 +396,16 @@ void channel_abort(struct channel *ch)
 	channel_close(ch);
 }
 
+void channel_shutdown(struct channel *ch)
+{
+	shutdown(ch->fd, SHUT_RDWR);
+}
+
+uint64_t channel_deadline(const struct channel *ch)
+{
+	return ch->deadline_ns;
+}
+
 void channel_set_cancellable(struct channel *ch, bool cancellable)
 {
 	ch->cancellable = cancellable;
@@ -587,6 +597,11 @@ void channel_set_rate(struct channel *ch, uint64_t bytes_per_s)
 {
 	ch->rate = bytes_per_s;
 	ch->send_from_ns = 0;
+}
+
+uint64_t channel_rate(const struct channel *ch)
+{
+	return ch->rate;
 }
 
 uint64_t channel_bytes_tx(const struct channel *ch)

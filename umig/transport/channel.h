@@ -57,6 +57,15 @@ void channel_set_cancellable(struct channel *ch, bool cancellable);
  */
 void channel_abort(struct channel *ch);
 
+/**
+ * channel_shutdown() - From any thread, while the channel is open: no byte comes
+ * or goes any more; waits end with -ECONNRESET.
+ */
+void channel_shutdown(struct channel *ch);
+
+/** channel_deadline() - As channel_set_deadline() was told. */
+uint64_t channel_deadline(const struct channel *ch);
+
 /** channel_set_timeout() - Change the peer's timeout. */
 void channel_set_timeout(struct channel *ch, uint64_t timeout_ns);
 
@@ -65,6 +74,9 @@ void channel_set_timeout(struct channel *ch, uint64_t timeout_ns);
  * frame; 0: as fast as it goes.
  */
 void channel_set_rate(struct channel *ch, uint64_t bytes_per_s);
+
+/** channel_rate() - As channel_set_rate() was told. */
+uint64_t channel_rate(const struct channel *ch);
 
 /**
  * channel_set_deadline() - Waits end with -ETIME at @deadline_ns (of

@@ -45,6 +45,7 @@ struct caller {
  */
 struct door {
 	int fd;
+	uint64_t deadline_ns;	/* 0: none */
 	const struct credentials *credentials;
 	struct caller caller[DOOR_CALLERS];
 	unsigned int log_tokens;
@@ -187,6 +188,8 @@ static int expire(struct door *d)
 	uint64_t now = clock_now_ns(), next = UINT64_MAX;
 	struct caller *c;
 
+	if (d->deadline_ns)
+		next = d->deadline_ns > now ? d->deadline_ns : now;
 	for (c = d->caller; c < d->caller + DOOR_CALLERS; c++) {
 		if (c->fd < 0)
 			continue;
@@ -240,6 +243,9 @@ int door_wait(struct door *d, int cancel_fd, struct session *session,
 	for (;;) {
 		int timeout_ms = expire(d);
 
+		if (d->deadline_ns && clock_now_ns() >= d->deadline_ns)
+			return err_set(err, -ETIMEDOUT,
+				       "nobody came in time");
 		for (i = 0; i < DOOR_CALLERS; i++)
 			p[i] = (struct pollfd){ d->caller[i].fd, POLLIN, 0 };
 		p[DOOR_CALLERS] = (struct pollfd){ d->fd, POLLIN, 0 };
@@ -257,6 +263,11 @@ int door_wait(struct door *d, int cancel_fd, struct session *session,
 		if (rc < 0)
 			return rc;
 	}
+}
+
+void door_set_deadline(struct door *d, uint64_t deadline_ns)
+{
+	d->deadline_ns = deadline_ns;
 }
 
 int door_port(const struct door *d)

@@ -32,6 +32,12 @@ int door_open(struct door **out, const char *address,
 /** door_close() - Close it and send all callers away.  NULL is fine. */
 void door_close(struct door *d);
 
+/**
+ * door_set_deadline() - door_wait() ends with -ETIMEDOUT at @deadline_ns (of
+ * clock_now_ns()); 0, as at first: never.
+ */
+void door_set_deadline(struct door *d, uint64_t deadline_ns);
+
 /** door_port() - The port that it listens at. */
 int door_port(const struct door *d);
 
@@ -44,7 +50,7 @@ int door_port(const struct door *d);
  * Other callers are left where they are, for the next call.
  *
  * Return: a connected blocking socket, the caller's from now on; -ECANCELED;
- * or -errno with words in @err.
+ * -ETIMEDOUT; or -errno with words in @err.
  */
 int door_wait(struct door *d, int cancel_fd, struct session *session,
 	      char *from, unsigned int room, struct err *err);

@@ -28,6 +28,8 @@ static const char *const wire_type_names[] = {
 	[WIRE_STARTED] = "STARTED",
 	[WIRE_NOT_STARTED] = "NOT_STARTED",
 	[WIRE_PACKED] = "PACKED",
+	[WIRE_CHANNELS] = "CHANNELS",
+	[WIRE_JOIN] = "JOIN",
 };
 
 _Static_assert(sizeof(wire_type_names) / sizeof(wire_type_names[0]) ==

@@ -25,6 +25,8 @@
 #define WIRE_STATE_MAX (64U << 20)
 #define WIRE_STATE_CHUNK (1U << 20)
 #define WIRE_TEXT_MAX 480
+#define WIRE_CHANNELS_MAX 16
+#define WIRE_TOKEN_BYTES 16
 
 /**
  * enum wire_type - What a frame is.  (S: source sends it, T: target.)
@@ -49,6 +51,10 @@
  *	carries: how long the start took in ns (u64), or nothing.
  * @WIRE_NOT_STARTED: T: it does not and never will here.  Last frame.
  * @WIRE_PACKED: S: a PAGES, compressed (packed.h); if T's HELLO has the codec.
+ * @WIRE_CHANNELS: S: I would like so many connections; T: come, with this
+ *	token.
+ * @WIRE_JOIN: S: first and only on another connection than the first: its
+ *	number, and the token.
  */
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -70,6 +76,8 @@ enum wire_type {
 	WIRE_STARTED = 17,
 	WIRE_NOT_STARTED = 18,
 	WIRE_PACKED = 19,
+	WIRE_CHANNELS = 20,
+	WIRE_JOIN = 21,
 	WIRE_TYPES
 };
 
@@ -161,6 +169,13 @@ struct wire_round {
 	uint32_t reserved;	/* 0 */
 } __attribute__((packed));
 
+/* CHANNELS: how many, the first included; JOIN: which, from 1 */
+struct wire_channels {
+	uint32_t number;
+	uint32_t reserved;	/* 0 */
+	uint8_t token[16];	/* CHANNELS of S: 0 */
+} __attribute__((packed));
+
 /* STATE: this header, then bytes @offset .. of @total. */
 struct wire_state {
 	uint32_t total;
@@ -183,6 +198,7 @@ _Static_assert(sizeof(struct wire_offer) == 8, "wire");
 _Static_assert(sizeof(struct wire_answer) == 24, "wire");
 _Static_assert(sizeof(struct wire_refused) == 8, "wire");
 _Static_assert(sizeof(struct wire_round) == 8, "wire");
+_Static_assert(sizeof(struct wire_channels) == 24, "wire");
 _Static_assert(sizeof(struct wire_state) == 8, "wire");
 _Static_assert(sizeof(struct wire_digests) == 8, "wire");
 

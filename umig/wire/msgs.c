@@ -68,6 +68,30 @@ size_t msg_round_encode(void *to, uint32_t round)
 	return encode(to, round, 0, NULL, 0);
 }
 
+size_t msg_channels_encode(void *to, uint32_t number,
+			   const uint8_t token[WIRE_TOKEN_BYTES])
+{
+	struct wire_channels msg = { .number = htole32(number) };
+
+	memcpy(msg.token, token, sizeof(msg.token));
+	memcpy(to, &msg, sizeof(msg));
+	return sizeof(msg);
+}
+
+int msg_channels_decode(uint32_t *number, uint8_t token[WIRE_TOKEN_BYTES],
+			const void *data, size_t bytes)
+{
+	struct wire_channels msg;
+
+	if (bytes != sizeof(msg))
+		return -EBADMSG;
+	memcpy(&msg, data, sizeof(msg));
+	*number = le32toh(msg.number);
+	memcpy(token, msg.token, sizeof(msg.token));
+	return msg.reserved || !*number || *number > WIRE_CHANNELS_MAX ?
+		       -EBADMSG : 0;
+}
+
 size_t msg_state_encode(void *to, uint32_t total, uint32_t offset,
 			const void *bytes, uint32_t nr)
 {

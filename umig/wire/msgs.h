@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/frame.h"
+
 #define MSG_NONCE_BYTES 16
 
 /** struct offer_msg - OFFER: @count digests in place. */
@@ -52,6 +54,8 @@ size_t msg_answer_encode(void *to, uint32_t first, uint32_t count,
 size_t msg_refused_encode(void *to, uint32_t round, const uint64_t *gfns,
 			  uint32_t count);
 size_t msg_round_encode(void *to, uint32_t round);
+size_t msg_channels_encode(void *to, uint32_t number,
+			   const uint8_t token[WIRE_TOKEN_BYTES]);
 size_t msg_state_encode(void *to, uint32_t total, uint32_t offset,
 			const void *bytes, uint32_t nr);
 size_t msg_digests_encode(void *to, const void *digests, uint32_t count);
@@ -65,6 +69,9 @@ uint64_t msg_refused_gfn(const struct refused_msg *m, uint32_t i);
 int msg_round_decode(uint32_t *round, const void *data, size_t bytes);
 /** msg_started_decode() - How long the start took; it may be left out: 0. */
 int msg_started_decode(uint64_t *start_ns, const void *data, size_t bytes);
+/** msg_channels_decode() - A CHANNELS or JOIN: @number is 1 to the most. */
+int msg_channels_decode(uint32_t *number, uint8_t token[WIRE_TOKEN_BYTES],
+			const void *data, size_t bytes);
 int msg_state_decode(struct state_msg *m, const void *data, size_t bytes);
 int msg_digests_decode(const uint8_t **digests, uint32_t *count,
 		       const void *data, size_t bytes);
