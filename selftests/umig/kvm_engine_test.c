@@ -185,6 +185,9 @@ static void dense_writer_moves_by_what_the_probe_chose(void **state)
 	struct pair *p = *state;
 
 	start(p, "auto", 2000, DENSE, MEMORY);
+	/* it would not be done in time under emulation */
+	p->source.end.params.max_rounds = 3;
+	p->source.end.params.on_timeout = MIGRATE_ON_TIMEOUT_STOP;
 	migrate(p);
 	assert_moved(p);
 	print_message("# the probe chose the %s\n",

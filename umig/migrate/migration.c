@@ -153,7 +153,8 @@ int migration_lost(struct migration *m, int rc)
 			       "the %s sent something that is not umig's protocol",
 			       peer_name(m));
 	default:
-		return err_set(&m->err, rc, "connection to the %s: %s",
+		return err_set(&m->err, rc,
+			       "connection to the %s: %s: is it, or the network, down?",
 			       peer_name(m), strerror(-rc));
 	}
 }
