@@ -100,7 +100,7 @@ static bool must_rehash(const struct confirm *c)
 static bool is_ours(struct confirm *c, const struct umig_place *place,
 		    struct folio *folio, bool *of_others)
 {
-	int ret = umig_group_shares(c->group, place, folio);
+	int ret = umig_group_shares(c->group, place, folio, NULL);
 
 	if (ret == -EBUSY)
 		umig_count(UMIG_CONFIRM_BUSY);

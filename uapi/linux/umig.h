@@ -412,7 +412,9 @@ struct umig_stat {
 /**
  * struct umig_record - What read(2) returns: the index, entry by entry.
  * @digest: a merged page's digest.
- * @sharers: how many mappings share that page, of whatever group.
+ * @sharers: how many mappings of the file's group share that page: none of
+ *	another group is told of.  While there are members of groups it is what
+ *	KSM has recorded (see &struct umig_join).
  * @reserved: 0.
  *
  * A read returns whole records, 0 at the end of the index; a buffer smaller
