@@ -289,6 +289,9 @@ int umig_ioctl_confirm(struct umig_ucmd *ucmd)
 
 	if (cmd->flags || !cmd->nr || cmd->nr > UMIG_MAX_BATCH)
 		return -EINVAL;
+	err = umig_account_pace(ucmd->file->account, c.nr);
+	if (err)
+		return err;
 	err = confirm_alloc(&c);
 	if (!err)
 		err = confirm_run(ucmd, &c);

@@ -21,6 +21,7 @@
 
 #include "chardev.h"
 #include "compat/compat.h"
+#include "params.h"
 #include "stable_tree.h"
 
 /**
@@ -159,6 +160,9 @@ static int join_locked(struct umig_group *file, struct member *new)
 		return -EBUSY;
 	if (old && memcmp(old->group, new->group, sizeof(old->group)))
 		return -EBUSY;
+	if (!old && !is_common(new->group) &&
+	    nr_members >= READ_ONCE(umig_members_total))
+		return -ENOSPC;
 	file->joined = true;
 	memcpy(file->id, new->group, sizeof(file->id));
 	if (old || is_common(new->group))

@@ -529,6 +529,23 @@ static void test_unload(void)
 	CHECK(!module_load(""), "not loaded again");
 }
 
+static void test_members_limit(void)
+{
+	int fd = set_up();
+	struct actor a = actor_start(), b = actor_start();
+
+	module_param("members_total", 1);
+	CHECK(actor_join(&a, 'a') == 0, "the first can't join");
+	CHECK(actor_join(&b, 'b') == -ENOSPC, "one too many joins");
+	CHECK(actor_join(&a, 'a') == 0, "the same again");
+	CHECK(actor_join(&b, COMMON) == 0, "the common group counts");
+	CHECK(dev_stat(fd).group_members == 1, "%llu members",
+	      (unsigned long long)dev_stat(fd).group_members);
+	actor_kill(&a);
+	actor_kill(&b);
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "a group's pages are told to the group alone", test_apart },
 	{ "pages of the common group, and of two groups", test_common_pages },
@@ -537,6 +554,7 @@ static const struct test_case cases[] = {
 	{ "pages of a group and of the common one", test_mixed_pages },
 	{ "a content in several pages", test_chains },
 	{ "who may join what", test_join_rules },
+	{ "how many may join", test_members_limit },
 	{ "closing files tells nothing", test_close },
 	{ "a group's death tells nothing", test_death },
 	{ "a child is of the common group", test_fork },

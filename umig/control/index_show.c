@@ -94,7 +94,8 @@ int index_show_stat(const struct umig_stat *stat, bool json)
 		COUNTER(lease_released), COUNTER(lease_converted),
 		COUNTER(filled), COUNTER(fill_failed),
 		COUNTER(confirm_other_group), COUNTER(confirm_busy),
-		COUNTER(group_members),
+		COUNTER(group_members), COUNTER(confirm_throttled),
+		COUNTER(lease_refused), COUNTER(lease_reclaimed),
 	};
 #undef COUNTER
 	json_t *object = json_object();
