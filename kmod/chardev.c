@@ -30,6 +30,7 @@
 #include "key.h"
 #include "params.h"
 #include "stats.h"
+#include "sysfs.h"
 
 union umig_any_cmd {
 	struct umig_info info;
@@ -224,6 +225,7 @@ static struct miscdevice umig_misc = {
 	.name = "umig",
 	.fops = &umig_fops,
 	.mode = 0660,
+	.groups = umig_sysfs_groups,
 };
 
 int umig_chardev_init(void)

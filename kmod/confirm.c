@@ -33,6 +33,7 @@
 #include "key.h"
 #include "stable_tree.h"
 #include "stats.h"
+#include "trace.h"
 
 #define REHASH_ONE_IN	64
 #define MAX_PLACES	8	/* pages of one content to try */
@@ -270,6 +271,8 @@ static int confirm_run(struct umig_ucmd *ucmd, struct confirm *c)
 	umig_count_add(UMIG_CONFIRM_ASKED, c->nr);
 	umig_count_add(UMIG_CONFIRM_HELD, c->nr_held);
 	umig_count_add(UMIG_CONFIRM_OTHER_GROUP, c->nr_other);
+	trace_umig_confirm(__kuid_val(ucmd->file->account->uid), c->nr,
+			   c->nr_held, c->nr_other);
 	err = confirm_answer(ucmd, c);
 	if (err)
 		undo(c);

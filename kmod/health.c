@@ -38,6 +38,7 @@
 #include "index.h"
 #include "lease.h"
 #include "stats.h"
+#include "trace.h"
 
 #define TICK_JIFFIES		HZ
 #define SCAN_MODE_TICKS		10
@@ -114,6 +115,8 @@ static bool health_changed(bool alive)
 		hooks_died();
 	else if (alive && (!health.alive || missed))
 		hooks_doubtful(missed, !health.alive);
+	if (alive != health.alive || (alive && missed))
+		trace_umig_health(alive, missed);
 	if (alive)
 		health.missed += missed;
 	WRITE_ONCE(health.alive, alive);

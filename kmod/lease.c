@@ -27,6 +27,7 @@
 #include "account.h"
 #include "params.h"
 #include "stats.h"
+#include "trace.h"
 
 /**
  * DOC: Lifetime
@@ -79,6 +80,11 @@ void umig_leases_init(struct umig_leases *leases,
 	leases->account = account;
 }
 
+static u32 uid_of(const struct umig_leases *leases)
+{
+	return __kuid_val(leases->account->uid);
+}
+
 static bool at_limit_locked(const struct umig_leases *leases)
 {
 	return leases->nr >= READ_ONCE(umig_leases_per_file) ||
@@ -100,11 +106,13 @@ static int link_locked(struct umig_leases *leases, struct lease *lease)
 	leases->nr++;
 	leases->account->leases++;
 	WRITE_ONCE(nr_leases, nr_leases + 1);
+	trace_umig_lease(uid_of(leases), lease->id, page_to_pfn(lease->page));
 	return 0;
 }
 
-static void free_locked(struct lease *lease)
+static void free_locked(struct lease *lease, enum umig_lease_end why)
 {
+	trace_umig_lease_end(uid_of(lease->owner), lease->id, why);
 	xa_erase(&lease->owner->ids, lease->id);
 	list_del(&lease->used_link);
 	lease->owner->nr--;
@@ -187,7 +195,7 @@ bool umig_lease_put(struct umig_leases *leases, u32 id)
 	mutex_lock(&lease_lock);
 	lease = xa_load(&leases->ids, id);
 	if (lease)
-		free_locked(lease);
+		free_locked(lease, UMIG_LEASE_GIVEN_BACK);
 	mutex_unlock(&lease_lock);
 	if (lease)
 		umig_count(UMIG_LEASE_RELEASED);
@@ -202,7 +210,7 @@ static unsigned int put_some(struct umig_leases *leases)
 
 	mutex_lock(&lease_lock);
 	xa_for_each(&leases->ids, id, lease) {
-		free_locked(lease);
+		free_locked(lease, UMIG_LEASE_GIVEN_BACK);
 		if (++nr == CLOSE_PORTION)
 			break;
 	}
@@ -229,7 +237,8 @@ unsigned int umig_lease_put_all(struct umig_leases *leases)
 	return total;
 }
 
-static unsigned int take_back_locked(unsigned long idle, unsigned int max)
+static unsigned int take_back_locked(unsigned long idle, unsigned int max,
+				     enum umig_lease_end why)
 {
 	unsigned int nr = 0;
 	struct lease *lease;
@@ -238,7 +247,7 @@ static unsigned int take_back_locked(unsigned long idle, unsigned int max)
 		lease = list_first_entry(&by_use, struct lease, used_link);
 		if (time_before(jiffies, lease->used + idle))
 			break;
-		free_locked(lease);
+		free_locked(lease, why);
 		nr++;
 	}
 	return nr;
@@ -249,7 +258,7 @@ static unsigned int expire_some(unsigned long ttl)
 	unsigned int nr;
 
 	mutex_lock(&lease_lock);
-	nr = take_back_locked(ttl, CLOSE_PORTION);
+	nr = take_back_locked(ttl, CLOSE_PORTION, UMIG_LEASE_TIMED_OUT);
 	mutex_unlock(&lease_lock);
 	return nr;
 }
@@ -283,7 +292,8 @@ unsigned long umig_lease_reclaim(unsigned long nr)
 
 	if (!mutex_trylock(&lease_lock))
 		return 0;
-	done = take_back_locked(grace, min(nr, (unsigned long)CLOSE_PORTION));
+	done = take_back_locked(grace, min(nr, (unsigned long)CLOSE_PORTION),
+				UMIG_LEASE_MEMORY_SHORT);
 	mutex_unlock(&lease_lock);
 	umig_count_add(UMIG_LEASE_RECLAIMED, done);
 	return done;
@@ -314,7 +324,7 @@ static void convert_locked(struct lease *lease)
 	struct page *copy = copy_page_safely(lease->page);
 
 	if (!copy) {
-		free_locked(lease);
+		free_locked(lease, UMIG_LEASE_NO_COPY);
 		umig_count(UMIG_LEASE_EXPIRED);
 		return;
 	}
