@@ -32,6 +32,7 @@ PROGRAMS = {
     "lease_test": [["lease_test"]],
     "group_test": [["group_test", SECONDS]],
     "hooks_test": [["hooks_test"]],
+    "observe_test": [["observe_test"]],
     "numa_test": [["numa_test"]],
     "offline_test": [["offline_test"]],
     "swap_test": [["swap_test"]],
