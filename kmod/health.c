@@ -31,6 +31,7 @@
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
+#include "adopt.h"
 #include "group.h"
 #include "hasher.h"
 #include "hook.h"
@@ -150,6 +151,7 @@ static void tick(struct work_struct *work)
 		umig_hasher_want_scan();
 	umig_lease_expire();
 	umig_group_reap();
+	umig_adopt_reap();
 	umig_index_reap();
 	schedule_delayed_work(&tick_work, TICK_JIFFIES);
 }

@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include "adopt.h"
 #include "blake2b.h"
 #include "chardev.h"
 #include "compat/compat.h"
@@ -22,6 +23,7 @@
 #include "hotplug.h"
 #include "index.h"
 #include "key.h"
+#include "ksm.h"
 #include "lease.h"
 #include "params.h"
 
@@ -47,7 +49,8 @@
  *    by number.
  * 6. Memory is freed: the irq_work has been waited for, rcu_barrier() waits for
  *    entries that are still on their way.  The mm_structs of groups' members
- *    are let go: no file is left that could ask about them.
+ *    and of those whom pages were shared with are let go: no file is left that
+ *    could ask about them.
  *
  * A load that fails takes the same steps from where it got to.
  */
@@ -93,11 +96,16 @@ module_param_cb(leases_total, &positive_ops, &umig_leases_total, 0644);
 MODULE_PARM_DESC(leases_total,
 		 "leases that all files together may hold (default: 1048576)");
 
+bool umig_share;
+module_param_named(share, umig_share, bool, 0644);
+MODULE_PARM_DESC(share,
+		 "SHARE maps merged pages instead of copying them (default: N)");
+
 #ifdef UMIG_DEBUG
 unsigned int umig_debug_break;
 module_param_named(debug_break, umig_debug_break, uint, 0644);
 MODULE_PARM_DESC(debug_break,
-		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers");
+		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers, 64 merge");
 #endif
 
 static struct shrinker *shrinker;
@@ -170,6 +178,7 @@ static void free_all(void)
 	umig_lease_exit();
 	umig_index_exit();
 	umig_group_exit();
+	umig_adopt_exit();
 	umig_key_wipe();
 }
 
@@ -183,6 +192,7 @@ static int attach(void)
 	err = umig_health_init();
 	if (err)
 		goto exit_hotplug;
+	umig_ksm_init();
 	err = umig_hook_register();
 	if (err)
 		goto exit_health;

@@ -62,4 +62,8 @@ void umig_stats_get(struct umig_stat *stat)
 		counted_for_root(UMIG_CONFIRM_OTHER_GROUP);
 	stat->confirm_busy = counted_for_root(UMIG_CONFIRM_BUSY);
 	stat->group_members = umig_group_members();
+	stat->shared = counted(UMIG_SHARED);
+	stat->share_copied = counted(UMIG_SHARE_COPIED_PAGES);
+	stat->share_retried = counted(UMIG_SHARE_RETRIED);
+	stat->share_adopted = counted(UMIG_SHARE_ADOPTED);
 }

@@ -60,7 +60,7 @@ int index_show_info(const struct umig_info *info, bool json)
 	sodium_bin2hex(key_id, sizeof(key_id), info->key_id,
 		       sizeof(info->key_id));
 	return show(json_pack(
-		"{s:i, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+		"{s:i, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:s, s:s}",
 		"abi_version", (int)info->abi_version,
 		"mode", mode_name(info->mode),
 		"hash", "keyed BLAKE2b-256",
@@ -73,7 +73,9 @@ int index_show_info(const struct umig_info *info, bool json)
 		"max_batch", (int)info->max_batch,
 		"lease_ttl_ms", (int)info->lease_ttl_ms,
 		"groups", info->features & UMIG_FEATURE_GROUPS ?
-			  "yes" : "no"), json);
+			  "yes" : "no",
+		"share", info->features & UMIG_FEATURE_SHARE ?
+			 "yes" : "no"), json);
 }
 
 int index_show_stat(const struct umig_stat *stat, bool json)
@@ -94,7 +96,9 @@ int index_show_stat(const struct umig_stat *stat, bool json)
 		COUNTER(lease_released), COUNTER(lease_converted),
 		COUNTER(filled), COUNTER(fill_failed),
 		COUNTER(confirm_other_group), COUNTER(confirm_busy),
-		COUNTER(group_members),
+		COUNTER(group_members), COUNTER(shared),
+		COUNTER(share_copied), COUNTER(share_retried),
+		COUNTER(share_adopted),
 	};
 #undef COUNTER
 	json_t *object = json_object();
