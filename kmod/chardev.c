@@ -29,6 +29,7 @@
 #include "index.h"
 #include "key.h"
 #include "params.h"
+#include "share.h"
 #include "stats.h"
 #include "sysfs.h"
 
@@ -41,6 +42,7 @@ union umig_any_cmd {
 	struct umig_release release;
 	struct umig_stat stat;
 	struct umig_join join;
+	struct umig_share share;
 };
 
 /**
@@ -72,6 +74,7 @@ static int ioctl_info(struct umig_ucmd *ucmd)
 	info->max_batch = UMIG_MAX_BATCH;
 	info->lease_ttl_ms = READ_ONCE(umig_lease_ttl_ms);
 	info->features = umig_group_works() ? UMIG_FEATURE_GROUPS : 0;
+	info->features |= umig_share_works() ? UMIG_FEATURE_SHARE : 0;
 	umig_key_id(info->key_id);
 	info->generation = usage.generation;
 	info->hashed_pages = usage.hashed;
@@ -135,6 +138,8 @@ static const struct {
 		 umig_ioctl_release),
 	IOCTL_OP(UMIG_IOC_STAT, umig_stat, lease_converted, 0, ioctl_stat),
 	IOCTL_OP(UMIG_IOC_JOIN, umig_join, group, 0, umig_ioctl_join),
+	IOCTL_OP(UMIG_IOC_SHARE, umig_share, reserved, NEEDS_KEY,
+		 umig_ioctl_share),
 };
 
 static long umig_ioctl(struct file *file, unsigned int nr, unsigned long arg)

@@ -49,6 +49,7 @@ int umig_ioctl_range(struct umig_ucmd *ucmd);		/* query.c */
 int umig_ioctl_confirm(struct umig_ucmd *ucmd);		/* confirm.c */
 int umig_ioctl_release(struct umig_ucmd *ucmd);		/* confirm.c */
 int umig_ioctl_fill(struct umig_ucmd *ucmd);		/* fill.c */
+int umig_ioctl_share(struct umig_ucmd *ucmd);		/* share.c */
 int umig_ioctl_join(struct umig_ucmd *ucmd);		/* group.c */
 ssize_t umig_export_read(struct file *file, char __user *buf, size_t len,
 			 loff_t *pos);			/* export.c */

@@ -32,6 +32,7 @@
 #include <linux/workqueue.h>
 
 #include "account.h"
+#include "adopt.h"
 #include "group.h"
 #include "hasher.h"
 #include "hook.h"
@@ -155,6 +156,7 @@ static void tick(struct work_struct *work)
 	umig_lease_expire();
 	umig_group_reap();
 	umig_account_reap();
+	umig_adopt_reap();
 	umig_index_reap();
 	schedule_delayed_work(&tick_work, TICK_JIFFIES);
 }

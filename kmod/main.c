@@ -12,6 +12,7 @@
 #include <linux/moduleparam.h>
 
 #include "account.h"
+#include "adopt.h"
 #include "blake2b.h"
 #include "chardev.h"
 #include "compat/compat.h"
@@ -23,6 +24,7 @@
 #include "hotplug.h"
 #include "index.h"
 #include "key.h"
+#include "ksm.h"
 #include "lease.h"
 #include "params.h"
 
@@ -48,7 +50,8 @@
  *    by number.
  * 6. Memory is freed: the irq_work has been waited for, rcu_barrier() waits for
  *    entries that are still on their way.  The mm_structs of groups' members
- *    are let go: no file is left that could ask about them.
+ *    and of those whom pages were shared with are let go: no file is left that
+ *    could ask about them.
  *
  * A load that fails takes the same steps from where it got to.
  */
@@ -137,12 +140,16 @@ __MODULE_PARM_TYPE(members_total, "uint");
 module_param_cb(members_total, &positive_ops, &umig_members_total, 0644);
 MODULE_PARM_DESC(members_total,
 		 "processes that may be in trust groups (default: 65536)");
+bool umig_share;
+module_param_named(share, umig_share, bool, 0644);
+MODULE_PARM_DESC(share,
+		 "SHARE maps merged pages instead of copying them (default: N)");
 
 #ifdef UMIG_DEBUG
 unsigned int umig_debug_break;
 module_param_named(debug_break, umig_debug_break, uint, 0644);
 MODULE_PARM_DESC(debug_break,
-		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers");
+		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers, 64 merge");
 #endif
 
 static struct shrinker *shrinker;
@@ -250,6 +257,7 @@ static void free_all(void)
 	umig_index_exit();
 	umig_group_exit();
 	umig_account_exit();
+	umig_adopt_exit();
 	umig_key_wipe();
 }
 
@@ -263,6 +271,7 @@ static int attach(void)
 	err = umig_health_init();
 	if (err)
 		goto exit_hotplug;
+	umig_ksm_init();
 	err = umig_hook_register();
 	if (err)
 		goto exit_health;

@@ -6,6 +6,9 @@
 #ifndef UMIG_PARAMS_H
 #define UMIG_PARAMS_H
 
+#include <linux/types.h>
+
+extern bool umig_share;
 extern unsigned int umig_lease_ttl_ms;
 extern unsigned int umig_lease_grace_ms;
 extern unsigned int umig_leases_per_file;

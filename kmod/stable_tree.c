@@ -78,6 +78,7 @@
 const char umig_ksm_append[] = UMIG_KSM_APPEND;
 const char umig_ksm_remove[] = UMIG_KSM_REMOVE;
 const char umig_ksm_migrate[] = UMIG_KSM_MIGRATE;
+const char umig_ksm_merge_name[] = UMIG_KSM_MERGE;
 
 static unsigned long folio_mapping_word(struct folio *folio)
 {
@@ -264,6 +265,23 @@ enum umig_append umig_append_args(struct pt_regs *regs,
 	if (folio_mapping_word(small_folio(page)) != node_mapping_word(node))
 		return UMIG_APPEND_ALIEN;
 	return UMIG_APPEND_NEW;
+}
+
+/**
+ * umig_append_mapping() - Whose mapping a call of stable_tree_append() adds.
+ * @regs: registers at its entry.
+ * @addr: out: where.
+ *
+ * Return: the process's memory.
+ */
+const struct mm_struct *umig_append_mapping(struct pt_regs *regs,
+					    unsigned long *addr)
+{
+	const struct umig_sharer *sharer =
+		(void *)regs_get_kernel_argument(regs, 0);
+
+	*addr = sharer->address & PAGE_MASK;
+	return sharer->mm;
 }
 
 /**

@@ -65,4 +65,8 @@ void umig_stats_get(struct umig_stat *stat)
 	stat->lease_refused = counted(UMIG_LEASE_REFUSED);
 	stat->lease_reclaimed = counted(UMIG_LEASE_RECLAIMED);
 	stat->group_members = umig_group_members();
+	stat->shared = counted(UMIG_SHARED);
+	stat->share_copied = counted(UMIG_SHARE_COPIED_PAGES);
+	stat->share_retried = counted(UMIG_SHARE_RETRIED);
+	stat->share_adopted = counted(UMIG_SHARE_ADOPTED);
 }

@@ -78,6 +78,15 @@ static struct umig_fill fill_arg(void)
 	};
 }
 
+static struct umig_share share_arg(void)
+{
+	return (struct umig_share){
+		.size = sizeof(struct umig_share),
+		.items = (uintptr_t)items,
+		.nr = 1,
+	};
+}
+
 static struct umig_release release_arg(void)
 {
 	return (struct umig_release){
@@ -112,6 +121,7 @@ union any_arg {
 	struct umig_release release;
 	struct umig_stat stat;
 	struct umig_join join;
+	struct umig_share share;
 	char bytes[2 * PAGE];
 };
 
@@ -140,6 +150,7 @@ static const struct ioctl_kind kinds[] = {
 	UNCHANGED(RELEASE, umig_release, true, true),
 	KIND(STAT, umig_stat, FIRST_STAT, false, true),
 	UNCHANGED(JOIN, umig_join, false, false),
+	UNCHANGED(SHARE, umig_share, true, true),
 };
 
 static void valid_arg(unsigned long nr, union any_arg *arg)
@@ -170,6 +181,9 @@ static void valid_arg(unsigned long nr, union any_arg *arg)
 	case UMIG_IOC_JOIN:
 		arg->join = join_arg();
 		break;
+	case UMIG_IOC_SHARE:
+		arg->share = share_arg();
+		break;
 	}
 }
 
@@ -184,8 +198,8 @@ static void test_unknown(void)
 	int fd = dev_fresh("");
 	char arg[PAGE] = {};
 
-	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0x08), arg), ENOTTY,
-	       "number 8", "unknown");
+	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0x40), arg), ENOTTY,
+	       "number 64", "unknown");
 	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0xff), arg), ENOTTY,
 	       "number 255", "unknown");
 	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE + 1, 0), arg), ENOTTY,
@@ -453,6 +467,85 @@ static void test_fill(void)
 	close(fd);
 }
 
+/* One item: what it answers for @addr and @lease. */
+static int share_one(int fd, void *addr, uint32_t lease)
+{
+	uint32_t filled, shared;
+	struct umig_fill_item item = {
+		.addr = (uintptr_t)addr,
+		.lease = lease,
+		.result = 99,
+	};
+	int err = dev_share(fd, &item, 1, &filled, &shared);
+
+	CHECK(err || (filled == (item.result >= 0) &&
+		      shared == (item.result == 0)),
+	      "counted %u and %u, but result %d", filled, shared,
+	      item.result);
+	return err ? err : item.result;
+}
+
+/* Memory of its own, nothing mergeable: what can't be shared is copied. */
+static void share_items(int fd)
+{
+	uint32_t lease, held;
+	char *two;
+
+	two = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(two != MAP_FAILED, "mmap");
+	munmap(two + PAGE, PAGE);
+	REQUIRE(!dev_confirm(fd, held_digests, 1, &lease, &held) && held == 1,
+		"not held");
+	expect(share_one(fd, two, lease), -UMIG_SHARE_COPIED, "SHARE",
+	       "memory that isn't mergeable");
+	CHECK(!memcmp(two, region.base, PAGE), "another content");
+	expect(share_one(fd, two + 8, lease), EINVAL, "SHARE", "unaligned");
+	expect(share_one(fd, two + PAGE, lease), EFAULT, "SHARE",
+	       "nothing mapped");
+	expect(share_one(fd, (void *)0xffff888000000000, lease), EFAULT,
+	       "SHARE", "the kernel's memory");
+	expect(share_one(fd, two, lease + 1), ENOENT, "SHARE", "no lease");
+	mprotect(two, PAGE, PROT_READ);
+	expect(share_one(fd, two, lease), EFAULT, "SHARE", "read-only memory");
+	munmap(two, PAGE);
+	two = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	madvise(two, PAGE, MADV_MERGEABLE);
+	expect(share_one(fd, two, lease), -UMIG_SHARE_COPIED, "SHARE",
+	       "shared memory");
+	CHECK(!memcmp(two, region.base, PAGE), "another content");
+	munmap(two, PAGE);
+}
+
+static void test_share(void)
+{
+	int fd = dev_fresh("share=1");
+	struct umig_share arg = share_arg();
+	uint32_t max = dev_info(fd).max_batch;
+
+	arg.nr = 0;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EINVAL, "SHARE", "none");
+	arg.nr = max + 1;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EINVAL, "SHARE",
+	       "too many");
+	arg.nr = max;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), 0, "SHARE", "largest");
+	arg.reserved = 1;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EINVAL, "SHARE",
+	       "reserved");
+	arg.reserved = 0;
+	arg.items = BAD_POINTER;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EFAULT, "SHARE",
+	       "bad items");
+	ksm_write("pages_to_scan", 1);
+	ksm_write("run", 1);
+	REQUIRE(dev_settle(fd), "not settled");
+	share_items(fd);
+	ksm_write("run", 0);
+	close(fd);
+}
+
 static void test_release(void)
 {
 	int fd = dev_fresh("");
@@ -549,6 +642,7 @@ static const struct test_case cases[] = {
 	{ "RANGE", test_range },
 	{ "CONFIRM leases nothing on an error", test_confirm },
 	{ "FILL", test_fill },
+	{ "SHARE", test_share },
 	{ "RELEASE", test_release },
 	{ "read and lseek", test_read },
 	{ "module parameters", test_parameters },

@@ -35,6 +35,7 @@ PROGRAMS = {
     "observe_test": [["observe_test"]],
     "numa_test": [["numa_test"]],
     "offline_test": [["offline_test"]],
+    "share_test": [["share_test"]],
     "swap_test": [["swap_test"]],
     "refuse_test": [DEBUG + ["refuse_test"]],
     "unload_test": [["unload_test"]],

@@ -27,8 +27,9 @@
  * A lease is a reference to a page whose content is that digest's content and
  * can't change or vanish until the lease is released or taken back, or the file
  * is closed.  It is taken back when it hasn't been used for
- * &umig_info.lease_ttl_ms, and earlier when memory is short.  &UMIG_IOC_FILL copies
- * leased pages into the caller's memory.
+ * &umig_info.lease_ttl_ms, and earlier when memory is short.  &UMIG_IOC_FILL
+ * copies leased pages into the caller's memory; &UMIG_IOC_SHARE makes the caller
+ * a sharer of the leased page itself, where that can be done.
  *
  * Processes can be kept apart: a process that has joined a trust group
  * (&UMIG_IOC_JOIN) shows its merged pages only to files of the same group.
@@ -56,7 +57,7 @@
  * - EINTR: a fatal signal is pending.
  *
  * On an error of the whole call nothing has been leased.  Errors of single
- * items are reported in the item.  FILL and RELEASE may have done a part of
+ * items are reported in the item.  FILL, SHARE and RELEASE may have done a part of
  * their work when they fail as a whole with EFAULT or EINTR.
  */
 
@@ -95,9 +96,13 @@ enum umig_mode {
  *	It goes away if the kernel's list of who shares a page turns out to be
  *	laid out in a way that this module doesn't know: pages that would have
  *	to be looked up in it are then confirmed to nobody.
+ * @UMIG_FEATURE_SHARE: SHARE shares pages, as things are now: the module's
+ *	parameter share is set, KSM's merging function is known, and ksmd is at
+ *	work (/sys/kernel/mm/ksm/run is 1).  Without it SHARE copies.
  */
 enum umig_feature {
 	UMIG_FEATURE_GROUPS	= 1,
+	UMIG_FEATURE_SHARE	= 2,
 };
 
 /**
@@ -108,8 +113,8 @@ enum umig_feature {
  * @hash_alg: out: &enum umig_hash_alg.
  * @mode: out: &enum umig_mode.
  * @page_size: out: bytes of one page.
- * @max_batch: out: largest number of items of one RANGE, CONFIRM, FILL or
- *	RELEASE.
+ * @max_batch: out: largest number of items of one RANGE, CONFIRM, FILL,
+ *	SHARE or RELEASE.
  * @lease_ttl_ms: out: a lease not used for this long may be taken back; when
  *	memory is short it is the module's parameter lease_grace_ms instead.
  * @features: out: &enum umig_feature.
@@ -288,6 +293,48 @@ struct umig_fill {
 };
 #define UMIG_IOC_FILL		_IO(UMIG_IOC_TYPE, 0x04)
 
+#define UMIG_SHARE_COPIED	1
+
+/**
+ * struct umig_share - Make the caller share leased pages (SHARE).
+ * @size: in: sizeof(struct umig_share).
+ * @flags: in: must be 0.
+ * @items: in: address of an array of &struct umig_fill_item.
+ * @nr: in: its length, at most &umig_info.max_batch.
+ * @nr_filled: out: how many items have a result of 0 or UMIG_SHARE_COPIED.
+ * @nr_shared: out: how many items have a result of 0.
+ * @reserved: in: must be 0.
+ *
+ * As FILL, and an item's result may also be UMIG_SHARE_COPIED: the content is
+ * there, in a page of the caller's own.  0 means that the leased page itself is
+ * mapped there, as if ksmd had merged it: it costs no memory, and a write copies
+ * it.  What can be shared are private anonymous pages of memory that is
+ * MADV_MERGEABLE.  A page isn't shared, but copied:
+ *
+ * - without UMIG_FEATURE_SHARE;
+ * - where KSM has dropped the leased page, or it has as many sharers as KSM's
+ *   max_page_sharing allows;
+ * - on another NUMA node than the leased page's, where KSM's
+ *   merge_across_nodes is 0;
+ * - where somebody else holds a reference to the caller's page or a lock, or
+ *   writes to it at the time.
+ *
+ * Memory that was copied and is mergeable is merged by ksmd in its time.
+ *
+ * Until ksmd has come across a shared page, within one of its passes over all
+ * memory (&umig_stat.share_adopted), the kernel can't reclaim or migrate it.
+ */
+struct umig_share {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 items;
+	__u32 nr;
+	__u32 nr_filled;
+	__u32 nr_shared;
+	__u32 reserved;
+};
+#define UMIG_IOC_SHARE		_IO(UMIG_IOC_TYPE, 0x08)
+
 #define UMIG_RELEASE_ALL	(1U << 0)
 
 /**
@@ -387,6 +434,11 @@ struct umig_join {
  * @confirm_throttled: calls of CONFIRM that had to wait for their user's turn.
  * @lease_refused: leases not given because of a limit.
  * @lease_reclaimed: leases taken back since memory was short.
+ * @shared: pages that SHARE has shared.
+ * @share_copied: pages that SHARE has copied.
+ * @share_retried: pages that SHARE has tried to share a second time.
+ * @share_adopted: of @shared, those that KSM has come across since and made its
+ *	own.  Pages that are written or dropped before are never adopted.
  */
 struct umig_stat {
 	__u32 size;
@@ -420,6 +472,10 @@ struct umig_stat {
 	__u64 confirm_throttled;
 	__u64 lease_refused;
 	__u64 lease_reclaimed;
+	__u64 shared;
+	__u64 share_copied;
+	__u64 share_retried;
+	__u64 share_adopted;
 };
 #define UMIG_IOC_STAT		_IO(UMIG_IOC_TYPE, 0x06)
 

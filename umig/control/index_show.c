@@ -59,7 +59,7 @@ int index_show_info(const struct umig_info *info, bool json)
 	sodium_bin2hex(key_id, sizeof(key_id), info->key_id,
 		       sizeof(info->key_id));
 	return index_show(json_pack(
-		"{s:i, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+		"{s:i, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:s, s:s}",
 		"abi_version", (int)info->abi_version,
 		"mode", mode_name(info->mode),
 		"hash", "keyed BLAKE2b-256",
@@ -72,7 +72,9 @@ int index_show_info(const struct umig_info *info, bool json)
 		"max_batch", (int)info->max_batch,
 		"lease_ttl_ms", (int)info->lease_ttl_ms,
 		"groups", info->features & UMIG_FEATURE_GROUPS ?
-			  "yes" : "no"), json);
+			  "yes" : "no",
+		"share", info->features & UMIG_FEATURE_SHARE ?
+			 "yes" : "no"), json);
 }
 
 int index_show_stat(const struct umig_stat *stat, bool json)
@@ -95,6 +97,8 @@ int index_show_stat(const struct umig_stat *stat, bool json)
 		COUNTER(confirm_other_group), COUNTER(confirm_busy),
 		COUNTER(group_members), COUNTER(confirm_throttled),
 		COUNTER(lease_refused), COUNTER(lease_reclaimed),
+		COUNTER(shared), COUNTER(share_copied),
+		COUNTER(share_retried), COUNTER(share_adopted),
 	};
 #undef COUNTER
 	json_t *object = json_object();
