@@ -102,7 +102,7 @@ static const struct attribute_group index_group = {
 	_(lease_mismatch) _(leases) _(lease_expired) _(lease_released)	\
 	_(filled) _(fill_failed) _(lease_converted)			\
 	_(confirm_other_group) _(confirm_busy) _(group_members)		\
-	_(confirm_throttled) _(lease_refused) _(lease_reclaimed) \
+	_(confirm_throttled) _(lease_refused) _(lease_reclaimed)		\
 	_(shared) _(share_copied) _(share_retried) _(share_adopted)
 
 static ssize_t stat_show(struct device *dev, struct device_attribute *attr,
