@@ -351,12 +351,14 @@ static void claim_held(struct placer *p, const struct pages_run *run,
 static int read_held(const struct placer *p, const struct pages_run *run,
 		     struct held_batch *batch)
 {
+	size_t bytes = pages_payload_bytes(run->class);
 	uint32_t i;
 
-	memcpy(batch->held, run->payload, run->pages * sizeof(*batch->held));
+	/* a brief proof is what a whole one begins with */
 	for (i = 0; i < run->pages; i++) {
 		struct wire_held *held = &batch->held[i];
 
+		memcpy(held, run->payload + i * bytes, bytes);
 		held->number = le32toh(held->number);
 		if (held->number >= p->nr_offers ||
 		    !p->offer[held->number].lease)
@@ -399,12 +401,14 @@ static int collect_held(struct placer *p, const struct pages_run *run,
  * the ones before came to.  -ENOMEM.
  */
 static int check_proof(struct placer *p, const struct wire_held *held,
-		       const void *page)
+		       bool brief, const void *page)
 {
+	const struct proof_key *key = nonces_find(&p->nonces, held->number);
+
 	if (given_up(p, held->number))
 		return 0;
-	if (proof_check(nonces_find(&p->nonces, held->number), held->number,
-			page, held->proof)) {
+	if ((brief ? proof_check_brief : proof_check)(key, held->number, page,
+						      held->proof)) {
 		p->proven++;
 		return 1;
 	}
@@ -442,7 +446,9 @@ static int place_held(struct placer *p, const struct pages_run *run,
 		int good = 0;
 
 		if (!failed && !item->result)
-			good = check_proof(p, &batch.held[at], item->hva);
+			good = check_proof(p, &batch.held[at],
+					   run->class == WIRE_RUN_BRIEF,
+					   item->hva);
 		if (good > 0)
 			continue;
 		item->result = -EACCES;
@@ -471,6 +477,9 @@ static int place_run(struct placer *p, const struct pages_run *run,
 	case WIRE_RUN_DELTA:
 		return by_content ? -EPROTO :
 				    place_delta(p, run, index, round);
+	case WIRE_RUN_BRIEF:
+		return by_content || !p->brief ?
+			       -EPROTO : place_held(p, run, index, round);
 	case WIRE_RUN_HELD:
 		return by_content ? -EPROTO : place_held(p, run, index, round);
 	case WIRE_RUN_DUPLICATE:

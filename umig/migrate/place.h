@@ -48,7 +48,8 @@ struct held_offer {
  * @pages: held pages, or NULL: nothing is held.
  * @lock: of @received, @class and @count while there are other threads.
  * @received: what has come.
- * @proof: what the source must prove, set before the first offer.
+ * @proof: what the source must prove, set before the first offer,
+ * @brief: and whether half of it will do.
  * @offer: by offer number.
  * @nr_offers: offers taken.
  * @offers_limit: more than this a source has no need of.
@@ -65,6 +66,7 @@ struct placer {
 	pthread_mutex_t lock;
 	struct received received;
 	enum proof_mode proof;
+	bool brief;
 	struct held_offer *offer;
 	uint32_t nr_offers;
 	uint64_t cap_offers;
