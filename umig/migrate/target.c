@@ -493,6 +493,7 @@ static int migrate(struct target *t)
 	m->door = NULL;
 	begin(m);
 	t->placer.proof = migration_proof_mode(m);
+	t->placer.brief = migration_brief_proofs(m);
 	if (!rc)
 		rc = migration_enter(m, MIGRATE_PRECOPY);
 	if (!rc && in.type == WIRE_CHANNELS)
