@@ -11,6 +11,7 @@
 #include "chardev.h"
 
 #include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/kernel.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -30,6 +31,7 @@
 #include "params.h"
 #include "share.h"
 #include "stats.h"
+#include "sysfs.h"
 
 union umig_any_cmd {
 	struct umig_info info;
@@ -183,7 +185,12 @@ static int umig_open(struct inode *inode, struct file *file)
 
 	if (!f)
 		return -ENOMEM;
-	umig_leases_init(&f->leases);
+	f->account = umig_account_get(file->f_cred->uid);
+	if (!f->account) {
+		kfree(f);
+		return -ENOMEM;
+	}
+	umig_leases_init(&f->leases, f->account);
 	file->private_data = f;
 	return 0;
 }
@@ -194,6 +201,7 @@ static int umig_release(struct inode *inode, struct file *file)
 
 	umig_lease_put_all(&f->leases);
 	xa_destroy(&f->leases.ids);
+	umig_account_put(f->account);
 	kfree(f);
 	return 0;
 }
@@ -222,6 +230,7 @@ static struct miscdevice umig_misc = {
 	.name = "umig",
 	.fops = &umig_fops,
 	.mode = 0660,
+	.groups = umig_sysfs_groups,
 };
 
 int umig_chardev_init(void)

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/types.h>
 
+#include "account.h"
 #include "group.h"
 #include "lease.h"
 
@@ -16,6 +17,7 @@
 
 /** struct umig_file - What belongs to an open file. */
 struct umig_file {
+	struct umig_account *account;
 	struct umig_leases leases;
 	struct umig_group group;
 };

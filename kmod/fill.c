@@ -23,6 +23,7 @@
 #include "chardev.h"
 #include "lease.h"
 #include "stats.h"
+#include "trace.h"
 
 static int read_lease(struct umig_leases *leases, u32 id, void *bounce)
 {
@@ -80,6 +81,7 @@ static int fill_all(struct umig_ucmd *ucmd, struct umig_fill_item *items,
 	}
 	umig_count_add(UMIG_FILLED, cmd->nr_filled);
 	umig_count_add(UMIG_FILL_FAILED, cmd->nr - cmd->nr_filled);
+	trace_umig_fill(cmd->nr, cmd->nr_filled);
 	return 0;
 }
 

@@ -31,6 +31,7 @@
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
+#include "account.h"
 #include "adopt.h"
 #include "group.h"
 #include "hasher.h"
@@ -38,6 +39,7 @@
 #include "index.h"
 #include "lease.h"
 #include "stats.h"
+#include "trace.h"
 
 #define TICK_JIFFIES		HZ
 #define SCAN_MODE_TICKS		10
@@ -114,6 +116,8 @@ static bool health_changed(bool alive)
 		hooks_died();
 	else if (alive && (!health.alive || missed))
 		hooks_doubtful(missed, !health.alive);
+	if (alive != health.alive || (alive && missed))
+		trace_umig_health(alive, missed);
 	if (alive)
 		health.missed += missed;
 	WRITE_ONCE(health.alive, alive);
@@ -151,6 +155,7 @@ static void tick(struct work_struct *work)
 		umig_hasher_want_scan();
 	umig_lease_expire();
 	umig_group_reap();
+	umig_account_reap();
 	umig_adopt_reap();
 	umig_index_reap();
 	schedule_delayed_work(&tick_work, TICK_JIFFIES);

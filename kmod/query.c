@@ -31,6 +31,7 @@
 #include "procmem.h"
 #include "stable_tree.h"
 #include "stats.h"
+#include "trace.h"
 
 #define GUP_PORTION	32
 
@@ -260,6 +261,7 @@ static int range_answer(struct umig_ucmd *ucmd, const struct answer *a)
 	cmd->nr_digests = a->nr_digests;
 	umig_count_add(UMIG_RANGE_PAGES, a->nr_pages);
 	umig_count_add(UMIG_RANGE_MERGED, a->nr_digests);
+	trace_umig_range(a->nr_pages, a->nr_digests, a->trusted);
 	return umig_ucmd_respond(ucmd);
 }
 

@@ -30,8 +30,9 @@ struct folio *umig_place_get_folio(const struct umig_place *place);
 
 typedef bool (*umig_sharer_fn)(const struct mm_struct *mm, const void *arg);
 
-int umig_place_any_sharer(const struct umig_place *place, struct folio *folio,
-			  umig_sharer_fn is_it, const void *arg);
+int umig_place_count_sharers(const struct umig_place *place,
+			     struct folio *folio, umig_sharer_fn is_it,
+			     const void *arg, int max);
 
 /* Which functions of KSM to hook or call, and what the arguments mean. */
 extern const char umig_ksm_append[];

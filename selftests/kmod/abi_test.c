@@ -601,6 +601,37 @@ static void test_read(void)
 	close(fd);
 }
 
+/* Limits that would be none, or none that one can live with, are refused. */
+static void test_parameters(void)
+{
+	static const struct {
+		const char *name, *value;
+		int want;
+	} tries[] = {
+		{ "lease_ttl_ms", "0", EINVAL },
+		{ "lease_grace_ms", "0", EINVAL },
+		{ "leases_per_file", "0", EINVAL },
+		{ "leases_per_uid", "0", EINVAL },
+		{ "leases_total", "-1", EINVAL },
+		{ "members_total", "0", EINVAL },
+		{ "confirm_rate", "1023", EINVAL },
+		{ "confirm_rate", "fast", EINVAL },
+		{ "confirm_rate", "0", 0 },
+		{ "confirm_rate", "1024", 0 },
+	};
+	int fd = dev_fresh("");
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(tries); i++) {
+		snprintf(path, sizeof(path),
+			 "/sys/module/umig/parameters/%s", tries[i].name);
+		expect(write_file(path, tries[i].value), tries[i].want,
+		       tries[i].name, tries[i].value);
+	}
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "unknown ioctls", test_unknown },
 	{ "sizes of arguments", test_sizes },
@@ -615,6 +646,7 @@ static const struct test_case cases[] = {
 	{ "SHARE", test_share },
 	{ "RELEASE", test_release },
 	{ "read and lseek", test_read },
+	{ "module parameters", test_parameters },
 };
 
 int main(void)

@@ -25,10 +25,11 @@
  *
  * On the destination &UMIG_IOC_CONFIRM takes digests and answers with leases.
  * A lease is a reference to a page whose content is that digest's content and
- * can't change or vanish until the lease is released, expires
- * (&umig_info.lease_ttl_ms) or the file is closed.  &UMIG_IOC_FILL copies
- * leased pages into the caller's memory; &UMIG_IOC_SHARE makes the caller a
- * sharer of the leased page itself, where that can be done.
+ * can't change or vanish until the lease is released or taken back, or the file
+ * is closed.  It is taken back when it hasn't been used for
+ * &umig_info.lease_ttl_ms, and earlier when memory is short.  &UMIG_IOC_FILL
+ * copies leased pages into the caller's memory; &UMIG_IOC_SHARE makes the caller
+ * a sharer of the leased page itself, where that can be done.
  *
  * Processes can be kept apart: a process that has joined a trust group
  * (&UMIG_IOC_JOIN) shows its merged pages only to files of the same group.
@@ -114,7 +115,8 @@ enum umig_feature {
  * @page_size: out: bytes of one page.
  * @max_batch: out: largest number of items of one RANGE, CONFIRM, FILL,
  *	SHARE or RELEASE.
- * @lease_ttl_ms: out: a lease not used for this long may be taken back.
+ * @lease_ttl_ms: out: a lease not used for this long may be taken back; when
+ *	memory is short it is the module's parameter lease_grace_ms instead.
  * @features: out: &enum umig_feature.
  * @key_id: out: fingerprint of the key: the first 16 bytes of the digest,
  *	under that key, of the 11 bytes "umig key id".  All zero: no key.
@@ -246,8 +248,12 @@ struct umig_range {
  * @nr_held: out: how many leases were taken.
  *
  * Leases belong to the open file.  A digest that is given twice gets two
- * leases.  At the limit of leases, the file's or that of all files together,
- * the answer is 0 for the rest.
+ * leases.  At the limit of leases, the file's, its user's or that of all files
+ * together, the answer is 0 for the rest.
+ *
+ * A user who asks for more digests a second than the module's parameter
+ * confirm_rate says waits in the call, a second at most for each call that is
+ * before it.  The user is the one who has opened the file.
  *
  * A page that is merged for no process of the file's group is answered like one
  * that isn't held (see &struct umig_join).  So is one whose sharers can't be
@@ -267,8 +273,8 @@ struct umig_confirm {
  * struct umig_fill_item - One page to fill.
  * @addr: in: where to, in the caller's memory, a multiple of the page size.
  * @lease: in: which page.
- * @result: out: 0, or -ENOENT: no such lease (never was, released, expired);
- *	-EFAULT: @addr isn't writable; -EINVAL: @addr isn't aligned;
+ * @result: out: 0, or -ENOENT: no such lease (never was, released, taken
+ *	back); -EFAULT: @addr isn't writable; -EINVAL: @addr isn't aligned;
  *	-EHWPOISON: the page's memory is broken.
  */
 struct umig_fill_item {
@@ -387,6 +393,8 @@ struct umig_release {
  * An id isn't a secret: who may open the device may join any group.
  *
  * - EBUSY: the file, or the calling process, is of another group.
+ * - ENOSPC: as many processes are in groups as the module's parameter
+ *   members_total allows.
  * - EOPNOTSUPP: not without UMIG_FEATURE_GROUPS (the common group: always).
  */
 struct umig_join {
@@ -430,6 +438,9 @@ struct umig_join {
  * @confirm_busy: pages passed over by CONFIRM since they were locked when their
  *	sharers had to be looked up; as @confirm_other_group.
  * @group_members: processes that are members of a group, now.
+ * @confirm_throttled: calls of CONFIRM that had to wait for their user's turn.
+ * @lease_refused: leases not given because of a limit.
+ * @lease_reclaimed: leases taken back since memory was short.
  * @shared: pages that SHARE has shared.
  * @share_copied: pages that SHARE has copied.
  * @share_retried: pages that SHARE has tried to share a second time.
@@ -465,6 +476,9 @@ struct umig_stat {
 	__u64 confirm_other_group;
 	__u64 confirm_busy;
 	__u64 group_members;
+	__u64 confirm_throttled;
+	__u64 lease_refused;
+	__u64 lease_reclaimed;
 	__u64 shared;
 	__u64 share_copied;
 	__u64 share_retried;
@@ -475,7 +489,9 @@ struct umig_stat {
 /**
  * struct umig_record - What read(2) returns: the index, entry by entry.
  * @digest: a merged page's digest.
- * @sharers: how many mappings share that page, of whatever group.
+ * @sharers: how many mappings of the file's group share that page: none of
+ *	another group is told of.  While there are members of groups it is what
+ *	KSM has recorded (see &struct umig_join).
  * @reserved: 0.
  *
  * A read returns whole records, 0 at the end of the index; a buffer smaller

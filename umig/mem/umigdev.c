@@ -140,6 +140,30 @@ int umigdev_join(int fd, const char *name, const uint8_t id[UMIG_GROUP_SIZE],
 	}
 }
 
+static int rescan_failed(const char *file, int error, struct err *err)
+{
+	const char *remedy = "";
+
+	if (error == -ENOENT)
+		remedy = " (load the module: modprobe umig, or insmod umig.ko)";
+	else if (error == -EACCES)
+		remedy = " (run as root)";
+	return err_set(err, error, "%s: %s%s", file, strerror(-error), remedy);
+}
+
+int umigdev_rescan(const char *file, struct err *err)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return rescan_failed(file, -errno, err);
+	if (write(fd, "1", 1) != 1)
+		rc = rescan_failed(file, -errno, err);
+	close(fd);
+	return rc;
+}
+
 int umigdev_stat(int fd, struct umig_stat *out)
 {
 	*out = (struct umig_stat){ .size = sizeof(*out) };

@@ -46,6 +46,16 @@ int umigdev_set_key(int fd, const uint8_t key[UMIG_KEY_SIZE],
 int umigdev_join(int fd, const char *name, const uint8_t id[UMIG_GROUP_SIZE],
 		 struct err *err);
 
+#define UMIGDEV_RESCAN "/sys/class/misc/umig/rescan"
+
+/**
+ * umigdev_rescan() - Have all memory looked through for merged pages.
+ * @file: UMIGDEV_RESCAN, but for tests.
+ *
+ * Return: 0: it has begun, or will; or -errno with the remedy in @err.
+ */
+int umigdev_rescan(const char *file, struct err *err);
+
 /** umigdev_stat() - Counters since the module was loaded. */
 int umigdev_stat(int fd, struct umig_stat *out);
 
