@@ -27,6 +27,7 @@
 #include "ksm.h"
 #include "lease.h"
 #include "params.h"
+#include "procmem.h"
 
 /**
  * DOC: Loading
@@ -272,6 +273,7 @@ static int attach(void)
 	if (err)
 		goto exit_hotplug;
 	umig_ksm_init();
+	umig_procmem_init();
 	err = umig_hook_register();
 	if (err)
 		goto exit_health;

@@ -416,8 +416,9 @@ static void test_range(void)
 	RANGE_CASE("no room for runs", EINVAL, a.nr_runs = 0);
 	RANGE_CASE("address wraps", EINVAL, a.addr = -(uint64_t)PAGE);
 	RANGE_CASE("kernel address", 0, a.addr = 0xffff888000000000);
-	RANGE_CASE("another process", EOPNOTSUPP, a.mem_fd = fd);
-	RANGE_CASE("mem_fd -2", EOPNOTSUPP, a.mem_fd = -2);
+	RANGE_CASE("mem_fd: another file", EBADF, a.mem_fd = fd);
+	RANGE_CASE("mem_fd: no file", EBADF, a.mem_fd = 1000);
+	RANGE_CASE("mem_fd -2", EBADF, a.mem_fd = -2);
 	RANGE_CASE("bad runs", EFAULT, a.runs = BAD_POINTER);
 	RANGE_CASE("bad digests", EFAULT, a.digests = BAD_POINTER);
 	RANGE_CASE("largest", 0, {

@@ -37,6 +37,7 @@ PROGRAMS = {
     "offline_test": [["offline_test"]],
     "share_test": [["share_test"]],
     "swap_test": [["swap_test"]],
+    "remote_test": [["remote_test"]],
     "refuse_test": [DEBUG + ["refuse_test"]],
     "unload_test": [["unload_test"]],
     "churn_test": [

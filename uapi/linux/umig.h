@@ -20,8 +20,8 @@
  * bytes.
  *
  * On the source of a migration &UMIG_IOC_RANGE answers, for a range of the
- * caller's own memory, which pages are merged and their digests.  No hashing
- * is done in the caller's time.
+ * caller's own memory, or of that of a process that the caller may read, which
+ * pages are merged and their digests.  No hashing is done in the caller's time.
  *
  * On the destination &UMIG_IOC_CONFIRM takes digests and answers with leases.
  * A lease is a reference to a page whose content is that digest's content and
@@ -245,14 +245,14 @@ struct umig_run {
  * struct umig_range - Which pages of a range are merged (RANGE).
  * @size: in: sizeof(struct umig_range).
  * @flags: in: must be 0.
- * @mem_fd: in: -1: the caller's own memory.  Others are refused with
- *	EOPNOTSUPP in this version.
+ * @mem_fd: in: -1: the caller's own memory; else an open /proc/PID/mem: that
+ *	process's.
  * @nr_pages: in: pages to look at, at most &umig_info.max_batch;
  *	out: pages looked at: fewer if an array was full, 0 if there is no room
  *	for the first page's digest.
  * @addr: in: first address, a multiple of the page size, else EINVAL.  A range
  *	that wraps around is refused with EINVAL; what is outside of the
- *	caller's address space is absent.
+ *	process's address space is absent.
  * @runs: in: address of an array of &struct umig_run.
  * @digests: in: address of an array of digests, UMIG_DIGEST_SIZE bytes each.
  * @nr_runs: in: room in @runs, at least 1, no upper limit; out: runs written,
@@ -264,6 +264,13 @@ struct umig_run {
  * The answer is a snapshot: a caller that wants to act on it must have cleared
  * the range's dirty log before the call and treat a page as changed that is
  * dirty afterwards.
+ *
+ * Another process isn't waited for: what can't be reached without is absent.
+ *
+ * - EBADF: @mem_fd isn't /proc/PID/mem, opened for reading.
+ * - ESRCH: the process has ended, or executed another program since.
+ * - EOPNOTSUPP: @mem_fd other than -1 where /proc couldn't be looked at when the
+ *   module was loaded.
  */
 struct umig_range {
 	__u32 size;

@@ -220,6 +220,18 @@ int umigdev_fill(int fd, struct umig_fill_item *items, uint32_t nr)
 	return ret ? ret : (int)arg.nr_filled;
 }
 
+int umigdev_share(int fd, struct umig_fill_item *items, uint32_t nr)
+{
+	struct umig_share arg = {
+		.size = sizeof(arg),
+		.items = user_ptr(items),
+		.nr = nr,
+	};
+	int ret = dev_ioctl(fd, UMIG_IOC_SHARE, &arg);
+
+	return ret ? ret : (int)arg.nr_filled;
+}
+
 int umigdev_release(int fd, const uint32_t *leases, uint32_t nr)
 {
 	struct umig_release arg = {

@@ -88,6 +88,16 @@ int umigdev_confirm(int fd, const void *digests, uint32_t nr,
  */
 int umigdev_fill(int fd, struct umig_fill_item *items, uint32_t nr);
 
+/**
+ * umigdev_share() - Map leased pages at the addresses of @items, or copy.
+ *
+ * Needs UMIG_FEATURE_SHARE to be of use.  An item's result may also be
+ * UMIG_SHARE_COPIED.
+ *
+ * Return: how many items have their content, or -errno.
+ */
+int umigdev_share(int fd, struct umig_fill_item *items, uint32_t nr);
+
 /** umigdev_release() - Give leases back.  Return: how many, or -errno. */
 int umigdev_release(int fd, const uint32_t *leases, uint32_t nr);
 

@@ -547,4 +547,5 @@ void placer_count(struct placer *p, struct migrate_report *r)
 	r->pages_plain = p->count[PAGE_CLASS_PLAIN];
 	pthread_mutex_unlock(&p->lock);
 	r->index_unproven = p->unproven;
+	r->index_shared = p->pages ? p->pages->shared : 0;
 }
