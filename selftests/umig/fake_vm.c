@@ -294,6 +294,7 @@ static int fake_place(struct page_source *ps, struct place_item *items,
 			continue;
 		}
 		fake_page(items[i].hva, items[i].lease);
+		ps->shared++;
 	}
 	return 0;
 }

@@ -87,9 +87,13 @@ static inline void encoder_begin_round(struct encoder *e, uint32_t round)
 /** encoder_zero() - Page @index reads as zeroes. */
 int encoder_zero(struct encoder *e, uint64_t index);
 
-/** encoder_held() - The destination holds it: @held, in wire order. */
+/**
+ * encoder_held() - The destination holds it.
+ * @held: in wire order.
+ * @brief: half of the proof will do.
+ */
 int encoder_held(struct encoder *e, uint64_t index,
-		 const struct wire_held *held);
+		 const struct wire_held *held, bool brief);
 
 /**
  * encoder_bytes() - Send a page by its bytes: zero, or whole.

@@ -178,13 +178,6 @@ static void placed(struct placer *p, uint64_t index, uint32_t round,
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void touch(struct placer *p, uint64_t index)
-{
-	pthread_mutex_lock(&p->lock);
-	bitmap_set(p->received.touched, index);
-	pthread_mutex_unlock(&p->lock);
-}
-
 /**
  * struct chunk - Of pages: which are news, which had been touched before, and
  * how many these are.
@@ -310,9 +303,9 @@ static int place_duplicate(struct placer *p, const struct pages_run *run,
 /** struct held_batch - Pages of a HELD run that are news, to be filled. */
 struct held_batch {
 	struct place_item items[WIRE_BATCH_PAGES];
-	struct wire_held held[WIRE_BATCH_PAGES];	/* in host order */
 	uint32_t at[WIRE_BATCH_PAGES];			/* within the run */
 	uint32_t nr;
+	struct wire_held held[WIRE_BATCH_PAGES];	/* the run, host order */
 };
 
 static bool given_up(const struct placer *p, uint32_t number)
@@ -321,35 +314,71 @@ static bool given_up(const struct placer *p, uint32_t number)
 	       PROOF_FAILURES_MAX;
 }
 
+/*
+ * Which pages of a run are news, by &held_batch.at.  A fill that fails half way
+ * touches the page, too.
+ */
+static void claim_held(struct placer *p, const struct pages_run *run,
+		       uint64_t index, uint32_t round, struct held_batch *batch)
+{
+	uint32_t i;
+
+	batch->nr = 0;
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < run->pages; i++) {
+		if (!received_accepts(&p->received, index + i, round))
+			continue;
+		bitmap_set(p->received.touched, index + i);
+		batch->at[batch->nr++] = i;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* The wire's words on each page of a run, all of which must be in order. */
+static int read_held(const struct placer *p, const struct pages_run *run,
+		     struct held_batch *batch)
+{
+	size_t bytes = pages_payload_bytes(run->class);
+	uint32_t i;
+
+	/* a brief proof is what a whole one begins with */
+	for (i = 0; i < run->pages; i++) {
+		struct wire_held *held = &batch->held[i];
+
+		memcpy(held, run->payload + i * bytes, bytes);
+		held->number = le32toh(held->number);
+		if (held->number >= p->nr_offers ||
+		    !p->offer[held->number].lease)
+			return -EPROTO;
+	}
+	return 0;
+}
+
 static int collect_held(struct placer *p, const struct pages_run *run,
 			uint64_t index, uint32_t round,
 			struct held_batch *batch)
 {
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
-	uint32_t i;
+	uint32_t i, at, nr = 0;
+	int rc = read_held(p, run, batch);
 
-	batch->nr = 0;
-	for (i = 0; i < run->pages; i++) {
-		struct wire_held *held = &batch->held[batch->nr];
-
-		memcpy(held, run->payload + i * sizeof(*held), sizeof(*held));
-		held->number = le32toh(held->number);
-		if (held->number >= p->nr_offers ||
-		    !p->offer[held->number].lease)
-			return -EPROTO;
-		if (!accepts(p, index + i, round))
-			continue;
-		if (given_up(p, held->number)) {
-			if (refuse(p, run->gfn + i, index + i, round))
+	if (rc)
+		return rc;
+	claim_held(p, run, index, round, batch);
+	for (i = 0; i < batch->nr; i++) {
+		at = batch->at[i];
+		if (given_up(p, batch->held[at].number)) {
+			if (refuse(p, run->gfn + at, index + at, round))
 				return -ENOMEM;
 			continue;
 		}
-		batch->items[batch->nr] = (struct place_item){
-			.lease = p->offer[held->number].lease,
-			.hva = hva + i * UMIG_PAGE_SIZE,
+		batch->items[nr] = (struct place_item){
+			.lease = p->offer[batch->held[at].number].lease,
+			.hva = hva + at * UMIG_PAGE_SIZE,
 		};
-		batch->at[batch->nr++] = i;
+		batch->at[nr++] = at;
 	}
+	batch->nr = nr;
 	return 0;
 }
 
@@ -359,17 +388,32 @@ static int collect_held(struct placer *p, const struct pages_run *run,
  * the ones before came to.  -ENOMEM.
  */
 static int check_proof(struct placer *p, const struct wire_held *held,
-		       const void *page)
+		       bool brief, const void *page)
 {
+	const struct proof_key *key = nonces_find(&p->nonces, held->number);
+
 	if (given_up(p, held->number))
 		return 0;
-	if (proof_check(nonces_find(&p->nonces, held->number), held->number,
-			page, held->proof)) {
+	if ((brief ? proof_check_brief : proof_check)(key, held->number, page,
+						      held->proof)) {
 		p->proven++;
 		return 1;
 	}
 	p->unproven++;
 	return unproven_add(&p->failed, p->offer[held->number].tag);
+}
+
+/* Enter the pages of @batch whose items have no result but 0. */
+static void enter_held(struct placer *p, const struct held_batch *batch,
+		       uint64_t index, uint32_t round)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < batch->nr; i++)
+		if (!batch->items[i].result)
+			enter(p, index + batch->at[i], round, PAGE_CLASS_HELD);
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* Fill what can be filled; what can't, or isn't proven, is refused. */
@@ -384,22 +428,23 @@ static int place_held(struct placer *p, const struct pages_run *run,
 		return rc;
 	failed = p->pages->place(p->pages, batch.items, batch.nr);
 	for (i = 0; i < batch.nr && !rc; i++) {
-		const struct place_item *item = &batch.items[i];
+		struct place_item *item = &batch.items[i];
 		uint32_t at = batch.at[i];
 		int good = 0;
 
-		/* a fill that failed half way has touched the page */
-		touch(p, index + at);
 		if (!failed && !item->result)
-			good = check_proof(p, &batch.held[i], item->hva);
-		if (good > 0) {
-			placed(p, index + at, round, PAGE_CLASS_HELD);
+			good = check_proof(p, &batch.held[at],
+					   run->class == WIRE_RUN_BRIEF,
+					   item->hva);
+		if (good > 0)
 			continue;
-		}
+		item->result = -EACCES;
 		memset(item->hva, 0, UMIG_PAGE_SIZE);
 		rc = good ? good :
 			    refuse(p, run->gfn + at, index + at, round);
 	}
+	if (!rc)
+		enter_held(p, &batch, index, round);
 	return rc;
 }
 
@@ -419,6 +464,9 @@ static int place_run(struct placer *p, const struct pages_run *run,
 	case WIRE_RUN_DELTA:
 		return by_content ? -EPROTO :
 				    place_delta(p, run, index, round);
+	case WIRE_RUN_BRIEF:
+		return by_content || !p->brief ?
+			       -EPROTO : place_held(p, run, index, round);
 	case WIRE_RUN_HELD:
 		return by_content ? -EPROTO : place_held(p, run, index, round);
 	case WIRE_RUN_DUPLICATE:
@@ -499,4 +547,5 @@ void placer_count(struct placer *p, struct migrate_report *r)
 	r->pages_plain = p->count[PAGE_CLASS_PLAIN];
 	pthread_mutex_unlock(&p->lock);
 	r->index_unproven = p->unproven;
+	r->index_shared = p->pages ? p->pages->shared : 0;
 }

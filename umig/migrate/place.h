@@ -50,7 +50,8 @@ struct held_offer {
  * @lock: of @received, @class and @count while there are other threads.
  * @received: what has come.
  * @fresh: for pages written for the first time.
- * @proof: what the source must prove, set before the first offer.
+ * @proof: what the source must prove, set before the first offer,
+ * @brief: and whether half of it will do.
  * @offer: by offer number.
  * @nr_offers: offers taken.
  * @offers_limit: more than this a source has no need of.
@@ -68,6 +69,7 @@ struct placer {
 	struct received received;
 	struct fresh fresh;
 	enum proof_mode proof;
+	bool brief;
 	struct held_offer *offer;
 	uint32_t nr_offers;
 	uint64_t cap_offers;

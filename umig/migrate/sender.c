@@ -199,7 +199,8 @@ static int send_held(struct sender *s, uint64_t index, uint32_t number)
 	proof_make(nonces_find(&s->nonces, number), number,
 		   memslots_hva(s->m->ms, gfn), held.proof);
 	claim(s, index);
-	return lost(s, encoder_held(&s->encoder, index, &held));
+	return lost(s, encoder_held(&s->encoder, index, &held,
+				    migration_brief_proofs(s->m)));
 }
 
 /* As encoder_bytes(). */
