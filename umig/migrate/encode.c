@@ -220,7 +220,10 @@ int encoder_bytes(struct encoder *e, uint64_t index, uint32_t refused)
 	rc = add_page(e, gfn, WIRE_RUN_PLAIN, &at);
 	if (rc)
 		return rc;
-	memcpy(at, page, UMIG_PAGE_SIZE);
+	/* packing, and who looks for duplicates, read what was sent */
+	if (e->packing || refused != OFFERS_NONE ||
+	    !channel_borrow(e->ch, at, page, UMIG_PAGE_SIZE))
+		memcpy(at, page, UMIG_PAGE_SIZE);
 	e->plain++;
 	account(e, index, PAGE_CLASS_PLAIN);
 	if (refused != OFFERS_NONE)

@@ -6,8 +6,9 @@
  * handed pages and knows nothing of offers, of rounds' ends or of what comes
  * back.
  *
- * A page is read once, after its dirty state was cleared: what goes out may be
- * newer than the log, never older.  One thread an encoder.
+ * A page is read after its dirty state was cleared: what goes out may be newer
+ * than the log, never older.  Its bytes are copied at once if anybody wants to
+ * look at them again, else when the channel sends them.  One thread an encoder.
  */
 #ifndef UMIG_MIGRATE_ENCODE_H
 #define UMIG_MIGRATE_ENCODE_H

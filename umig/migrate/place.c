@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "lib/bitmap.h"
 #include "migrate/page_class.h"
@@ -17,13 +16,8 @@
 
 /* More offers than a source makes: see OFFERS_PER_PAGE in sender.c. */
 #define OFFERS_PER_PAGE 4
-/*
- * Zero and plain pages are placed so many at a time: a bit each in a word, and
- * 256 KiB, which stay in the cache between being populated and written.
- */
-#define CHUNK_PAGES 64
-/* For fewer than that page faults are cheaper. */
-#define POPULATE_MIN 4
+/* Zero and plain pages are placed so many at a time. */
+#define CHUNK_PAGES WIRE_BATCH_PAGES
 
 int placer_init(struct placer *p, const struct memslots *ms,
 		struct page_source *pages)
@@ -37,6 +31,7 @@ int placer_init(struct placer *p, const struct memslots *ms,
 		.count = { [PAGE_CLASS_NONE] = ms->pages },
 	};
 	unproven_init(&p->failed);
+	fresh_init(&p->fresh);
 	pthread_mutex_init(&p->lock, NULL);
 	if (p->class && !received_init(&p->received, ms->pages))
 		return 0;
@@ -49,6 +44,7 @@ void placer_exit(struct placer *p)
 	received_exit(&p->received);
 	nonces_exit(&p->nonces);
 	unproven_exit(&p->failed);
+	fresh_exit(&p->fresh);
 	free(p->offer);
 	free(p->class);
 	free(p->refused);
@@ -182,10 +178,15 @@ static void placed(struct placer *p, uint64_t index, uint32_t round,
 	pthread_mutex_unlock(&p->lock);
 }
 
-/** struct chunk - Of pages: which are news, which had been touched before. */
+/**
+ * struct chunk - Of pages: which are news, which had been touched before, and
+ * how many these are.
+ */
 struct chunk {
-	uint64_t news;
-	uint64_t touched;
+	uint64_t news[BITMAP_WORDS(CHUNK_PAGES)];
+	uint64_t touched[BITMAP_WORDS(CHUNK_PAGES)];
+	uint32_t nr_news;
+	uint32_t nr_touched;
 };
 
 /* Enter @nr pages, at most CHUNK_PAGES, that are about to be written. */
@@ -199,9 +200,12 @@ static struct chunk claim(struct placer *p, uint64_t index, uint32_t nr,
 	for (i = 0; i < nr; i++) {
 		if (!received_accepts(&p->received, index + i, round))
 			continue;
-		c.news |= 1ULL << i;
-		if (bitmap_test(p->received.touched, index + i))
-			c.touched |= 1ULL << i;
+		bitmap_set(c.news, i);
+		c.nr_news++;
+		if (bitmap_test(p->received.touched, index + i)) {
+			bitmap_set(c.touched, i);
+			c.nr_touched++;
+		}
 		enter(p, index + i, round, class);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -225,45 +229,28 @@ static int place_zero(struct placer *p, const struct pages_run *run,
 
 		nr = chunk_of(run, i);
 		c = claim(p, index + i, nr, round, PAGE_CLASS_ZERO);
-		for (k = 0; c.touched && k < nr; k++)
-			if (c.touched >> k & 1)
+		for (k = 0; c.nr_touched && k < nr; k++)
+			if (bitmap_test(c.touched, k))
 				memset(hva + (uint64_t)(i + k) * UMIG_PAGE_SIZE,
 				       0, UMIG_PAGE_SIZE);
 	}
 	return 0;
 }
 
-/*
- * Take the page faults of pages that are written for the first time at once.
- * Before Linux 5.14 they are taken one by one.
- */
-static void populate(uint8_t *hva, const struct chunk *c, uint32_t pages)
-{
-	if (pages >= POPULATE_MIN && !c->touched)
-		madvise(hva, pages * UMIG_PAGE_SIZE, MADV_POPULATE_WRITE);
-}
-
 static int place_plain(struct placer *p, const struct pages_run *run,
 		       uint64_t index, uint32_t round)
 {
+	struct chunk c = claim(p, index, run->pages, round, PAGE_CLASS_PLAIN);
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
-	const uint8_t *from = run->payload;
-	uint32_t i, k, nr;
+	uint32_t i;
 
-	for (i = 0; i < run->pages; i += nr) {
-		struct chunk c;
-
-		nr = chunk_of(run, i);
-		c = claim(p, index + i, nr, round, PAGE_CLASS_PLAIN);
-		populate(hva, &c, nr);
-		for (k = 0; k < nr; k++)
-			if (c.news >> k & 1)
-				memcpy(hva + k * UMIG_PAGE_SIZE,
-				       from + k * UMIG_PAGE_SIZE,
-				       UMIG_PAGE_SIZE);
-		hva += nr * UMIG_PAGE_SIZE;
-		from += nr * UMIG_PAGE_SIZE;
-	}
+	if (c.nr_news == run->pages && !c.nr_touched)
+		return fresh_write(&p->fresh, hva, run->payload, run->pages);
+	for (i = 0; i < run->pages; i++)
+		if (bitmap_test(c.news, i))
+			memcpy(hva + i * UMIG_PAGE_SIZE,
+			       run->payload + i * UMIG_PAGE_SIZE,
+			       UMIG_PAGE_SIZE);
 	return 0;
 }
 
@@ -512,7 +499,8 @@ static int place_payload(struct placer *p, struct pages_reader *reader,
 			break;
 	}
 	if (rc == -ENOMEM)
-		return err_set(err, rc, "out of memory for refused pages");
+		return err_set(err, rc,
+			       "out of memory for pages that came, or for refusing them");
 	return rc ? err_set(err, -EPROTO,
 			    "the source sent a malformed PAGES near byte %zu of %zu",
 			    reader->r.pos, reader->r.len) : 0;
@@ -559,4 +547,5 @@ void placer_count(struct placer *p, struct migrate_report *r)
 	r->pages_plain = p->count[PAGE_CLASS_PLAIN];
 	pthread_mutex_unlock(&p->lock);
 	r->index_unproven = p->unproven;
+	r->index_shared = p->pages ? p->pages->shared : 0;
 }

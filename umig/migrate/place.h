@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "mem/fresh.h"
 #include "mem/memslots.h"
 #include "mem/page_source.h"
 #include "mem/received.h"
@@ -48,6 +49,7 @@ struct held_offer {
  * @pages: held pages, or NULL: nothing is held.
  * @lock: of @received, @class and @count while there are other threads.
  * @received: what has come.
+ * @fresh: for pages written for the first time.
  * @proof: what the source must prove, set before the first offer,
  * @brief: and whether half of it will do.
  * @offer: by offer number.
@@ -65,6 +67,7 @@ struct placer {
 	struct page_source *pages;
 	pthread_mutex_t lock;
 	struct received received;
+	struct fresh fresh;
 	enum proof_mode proof;
 	bool brief;
 	struct held_offer *offer;
