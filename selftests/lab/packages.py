@@ -17,10 +17,11 @@ import subprocess
 
 from . import cache
 from .apt import Apt
-from .say import LabError, tool
+from .say import LabError, run, tool
 
 KERNEL = "linux-image-amd64"
 HEADERS = "linux-headers-amd64"
+SOURCE = "linux-source-6.1"
 
 
 @functools.cache
@@ -33,13 +34,20 @@ class Kernel:
     """An unpacked kernel package.  @version is what uname -r will say."""
 
     def __init__(self, directory):
-        images = glob.glob(os.path.join(directory, "boot/vmlinuz-*"))
+        # Since 7.x the image is among the modules.
+        images = (glob.glob(os.path.join(directory, "boot/vmlinuz-*")) or
+                  glob.glob(os.path.join(directory,
+                                         "usr/lib/modules/*/vmlinuz")))
         if len(images) != 1:
             raise LabError(f"{directory}: no kernel image in it: remove it "
                            "and run this again")
         self.image = images[0]
-        self.version = os.path.basename(self.image)[len("vmlinuz-"):]
+        self.version = re.search(r"vmlinuz-(.*)$|([^/]*)/vmlinuz$",
+                                 self.image).expand(r"\1\2")
         self.modules = os.path.join(directory, "lib/modules", self.version)
+        if not os.path.isdir(self.modules):
+            self.modules = os.path.join(directory, "usr/lib/modules",
+                                        self.version)
         self.name = os.path.basename(directory)
 
 
@@ -81,6 +89,23 @@ def headers():
 
     tree = cache.entry("headers", cache.key(name), merge)
     return os.path.join(tree, "usr/src", main)
+
+
+@functools.cache
+def checkpatch():
+    """The path of the kernel's checker of style."""
+    apt = release()
+    names = ["checkpatch.pl", "spelling.txt", "const_structs.checkpatch"]
+
+    def extract(path):
+        os.mkdir(path)
+        run(["tar", "-C", path, "--strip-components=2", "-xf",
+             os.path.join(apt.unpack(SOURCE), f"usr/src/{SOURCE}.tar.xz"),
+             *(f"{SOURCE}/scripts/{name}" for name in names)])
+
+    return os.path.join(cache.entry(
+        "programs", f"checkpatch-{cache.key(apt.file_name(SOURCE))}",
+        extract), names[0])
 
 
 @functools.cache
