@@ -32,9 +32,12 @@ PROGRAMS = {
     "lease_test": [["lease_test"]],
     "group_test": [["group_test", SECONDS]],
     "hooks_test": [["hooks_test"]],
+    "observe_test": [["observe_test"]],
     "numa_test": [["numa_test"]],
     "offline_test": [["offline_test"]],
+    "share_test": [["share_test"]],
     "swap_test": [["swap_test"]],
+    "remote_test": [["remote_test"]],
     "refuse_test": [DEBUG + ["refuse_test"]],
     "unload_test": [["unload_test"]],
     "churn_test": [

@@ -17,10 +17,11 @@ import subprocess
 
 from . import cache
 from .apt import Apt
-from .say import LabError, tool
+from .say import LabError, run, tool
 
 KERNEL = "linux-image-amd64"
 HEADERS = "linux-headers-amd64"
+SOURCE = "linux-source-6.1"
 
 
 @functools.cache
@@ -88,6 +89,23 @@ def headers():
 
     tree = cache.entry("headers", cache.key(name), merge)
     return os.path.join(tree, "usr/src", main)
+
+
+@functools.cache
+def checkpatch():
+    """The path of the kernel's checker of style."""
+    apt = release()
+    names = ["checkpatch.pl", "spelling.txt", "const_structs.checkpatch"]
+
+    def extract(path):
+        os.mkdir(path)
+        run(["tar", "-C", path, "--strip-components=2", "-xf",
+             os.path.join(apt.unpack(SOURCE), f"usr/src/{SOURCE}.tar.xz"),
+             *(f"{SOURCE}/scripts/{name}" for name in names)])
+
+    return os.path.join(cache.entry(
+        "programs", f"checkpatch-{cache.key(apt.file_name(SOURCE))}",
+        extract), names[0])
 
 
 @functools.cache

@@ -82,6 +82,19 @@ def wait_index(host, timeout=120):
         time.sleep(0.5)
 
 
+def wait_leases_given_back(host, timeout=60):
+    """What the engine gives back after the guest runs; returns the index."""
+    end = time.monotonic() + timeout
+    while True:
+        stat = index(host)
+        if stat["leases"] == 0:
+            return stat
+        if time.monotonic() > end:
+            raise LabError(f"{host.name}: {stat['leases']} leases are still "
+                           f"held {timeout} s after the migration")
+        time.sleep(0.2)
+
+
 class Process:
     """A umig process that is, or may become, a guest's home."""
 
