@@ -59,9 +59,21 @@ static struct kobj_attribute *find_setting(struct kernfs_node *dir,
 	return attr;
 }
 
+/* /sys/kernel/mm/ksm: mm_kobj isn't exported any more on newer kernels. */
+static struct kernfs_node *find_directory(void)
+{
+	struct kernfs_node *mm = kernfs_find_and_get(kernel_kobj->sd, "mm");
+	struct kernfs_node *dir = NULL;
+
+	if (mm)
+		dir = kernfs_find_and_get(mm, "ksm");
+	kernfs_put(mm);
+	return dir;
+}
+
 static void find_settings(void)
 {
-	struct kernfs_node *dir = kernfs_find_and_get(mm_kobj->sd, "ksm");
+	struct kernfs_node *dir = find_directory();
 	int i;
 
 	if (!dir)
@@ -120,7 +132,8 @@ long umig_ksm_setting(enum umig_ksm_setting setting, long absent)
 	text = (char *)get_zeroed_page(GFP_KERNEL);
 	if (!text)
 		return -ENOMEM;
-	len = attr->show(mm_kobj, attr, text);
+	/* KSM's show functions don't look at the kobject. */
+	len = attr->show(kernel_kobj, attr, text);
 	ret = len < 0 ? len : kstrtoul(text, 10, &value);
 	free_page((unsigned long)text);
 	if (ret)
