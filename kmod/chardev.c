@@ -23,6 +23,7 @@
 
 #include <linux/umig.h>
 
+#include "events.h"
 #include "group.h"
 #include "hasher.h"
 #include "health.h"
@@ -43,6 +44,7 @@ union umig_any_cmd {
 	struct umig_stat stat;
 	struct umig_join join;
 	struct umig_share share;
+	struct umig_events events;
 };
 
 /**
@@ -94,6 +96,7 @@ static int ioctl_set_key(struct umig_ucmd *ucmd)
 		return -EINVAL;
 	umig_key_set(set->key);
 	umig_hasher_kick();
+	umig_events_wake();
 	return 0;
 }
 
@@ -140,6 +143,8 @@ static const struct {
 	IOCTL_OP(UMIG_IOC_JOIN, umig_join, group, 0, umig_ioctl_join),
 	IOCTL_OP(UMIG_IOC_SHARE, umig_share, reserved, NEEDS_KEY,
 		 umig_ioctl_share),
+	IOCTL_OP(UMIG_IOC_EVENTS, umig_events, reserved, 0,
+		 umig_ioctl_events),
 };
 
 static long umig_ioctl(struct file *file, unsigned int nr, unsigned long arg)
@@ -191,6 +196,7 @@ static int umig_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	}
 	umig_leases_init(&f->leases, f->account);
+	umig_seen_init(&f->seen);
 	file->private_data = f;
 	return 0;
 }
@@ -221,6 +227,7 @@ static const struct file_operations umig_fops = {
 	.release = umig_release,
 	.read = umig_export_read,
 	.llseek = umig_llseek,
+	.poll = umig_events_poll,
 	.unlocked_ioctl = umig_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

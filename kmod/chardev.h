@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include "account.h"
+#include "events.h"
 #include "group.h"
 #include "lease.h"
 
@@ -20,6 +21,7 @@ struct umig_file {
 	struct umig_account *account;
 	struct umig_leases leases;
 	struct umig_group group;
+	struct umig_seen seen;
 };
 
 /**

@@ -33,6 +33,7 @@
 
 #include "account.h"
 #include "adopt.h"
+#include "events.h"
 #include "group.h"
 #include "hasher.h"
 #include "hook.h"
@@ -109,6 +110,7 @@ static void hooks_doubtful(unsigned long missed, bool were_dead)
 static bool health_changed(bool alive)
 {
 	unsigned long missed;
+	bool changed;
 
 	mutex_lock(&health.lock);
 	missed = umig_hook_missed() - health.missed;
@@ -116,12 +118,15 @@ static bool health_changed(bool alive)
 		hooks_died();
 	else if (alive && (!health.alive || missed))
 		hooks_doubtful(missed, !health.alive);
-	if (alive != health.alive || (alive && missed))
+	changed = alive != health.alive || (alive && missed);
+	if (changed)
 		trace_umig_health(alive, missed);
 	if (alive)
 		health.missed += missed;
 	WRITE_ONCE(health.alive, alive);
 	mutex_unlock(&health.lock);
+	if (changed)
+		umig_events_wake();
 	return alive;
 }
 

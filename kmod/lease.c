@@ -25,6 +25,7 @@
 #include <linux/uaccess.h>
 
 #include "account.h"
+#include "events.h"
 #include "params.h"
 #include "stats.h"
 #include "trace.h"
@@ -78,6 +79,7 @@ void umig_leases_init(struct umig_leases *leases,
 	leases->next_id = 1;
 	leases->nr = 0;
 	leases->account = account;
+	atomic_set(&leases->lost, 0);
 }
 
 static u32 uid_of(const struct umig_leases *leases)
@@ -117,6 +119,8 @@ static void free_locked(struct lease *lease, enum umig_lease_end why)
 	list_del(&lease->used_link);
 	lease->owner->nr--;
 	lease->owner->account->leases--;
+	if (why != UMIG_LEASE_GIVEN_BACK)
+		atomic_inc(&lease->owner->lost);
 	WRITE_ONCE(nr_leases, nr_leases - 1);
 	put_page(lease->page);
 	kmem_cache_free(lease_cache, lease);
@@ -272,6 +276,8 @@ void umig_lease_expire(void)
 	do {
 		nr = expire_some(ttl);
 		umig_count_add(UMIG_LEASE_EXPIRED, nr);
+		if (nr)
+			umig_events_wake();
 		cond_resched();
 	} while (nr);
 }
@@ -296,6 +302,8 @@ unsigned long umig_lease_reclaim(unsigned long nr)
 				UMIG_LEASE_MEMORY_SHORT);
 	mutex_unlock(&lease_lock);
 	umig_count_add(UMIG_LEASE_RECLAIMED, done);
+	if (done)
+		umig_events_wake();
 	return done;
 }
 
@@ -357,6 +365,7 @@ void umig_lease_convert_range(unsigned long start_pfn, unsigned long end_pfn)
 		cond_resched();
 	}
 	mutex_unlock(&lease_lock);
+	umig_events_wake();
 }
 
 int umig_lease_init(void)

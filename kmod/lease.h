@@ -5,6 +5,7 @@
 #ifndef UMIG_LEASE_H
 #define UMIG_LEASE_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -19,12 +20,14 @@ struct umig_account;
  *	for long rather than naming another page soon.
  * @nr: how many.
  * @account: whose, for as long as the file is open.
+ * @lost: taken back, and not told of yet; also without the lock.
  */
 struct umig_leases {
 	struct xarray ids;
 	u32 next_id;
 	unsigned int nr;
 	struct umig_account *account;
+	atomic_t lost;
 };
 
 int umig_lease_init(void);

@@ -144,8 +144,12 @@ bool region_intact(const struct region *r)
 static bool all_merged(void *arg)
 {
 	const struct region *r = arg;
+	bool merged = true;
+	size_t i;
 
-	return walk_count(r->base, r->pages) == r->pages;
+	for (i = 0; i < r->pages && merged; i++)
+		walk(r->base + i * PAGE, 1, &merged);
+	return merged;
 }
 
 bool region_wait_merged(const struct region *r)

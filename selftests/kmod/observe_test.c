@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the module tells of itself: files of sysfs agree with INFO and STAT, and
- * tracepoints say what has been done.
+ * What the module tells of itself: files of sysfs agree with INFO and STAT,
+ * tracepoints say what has been done, and events come to those whom they concern.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,7 +95,10 @@ static void test_info(void)
 	CHECK(number_of("hashed_pages") == info.hashed_pages &&
 	      info.hashed_pages >= CONTENTS, "hashed_pages");
 	CHECK(number_of("merged_pages") == info.merged_pages, "merged_pages");
-	CHECK(number_of("index_bytes") == info.index_bytes, "index_bytes");
+	/* Entries that were replaced are freed when readers are done. */
+	CHECK(number_of("index_bytes") > 0 &&
+	      number_of("index_bytes") <= info.index_limit_bytes,
+	      "index_bytes");
 	CHECK(number_of("index_limit_bytes") == info.index_limit_bytes,
 	      "index_limit_bytes");
 	tear_down(fd);
@@ -280,12 +285,147 @@ static void test_unload_while_traced(void)
 	CHECK(access(SYSFS, F_OK) && errno == ENOENT, "sysfs is still there");
 }
 
+static struct umig_events events(int fd)
+{
+	struct umig_events arg = { .size = sizeof(arg) };
+	int err = dev_ioctl(fd, UMIG_IOC_EVENTS, &arg);
+
+	CHECK(!err, "EVENTS: %s", strerror(-err));
+	return arg;
+}
+
+/* Waits until there is an event that the file hasn't been told of. */
+static bool comes(int fd, int timeout_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+
+	return poll(&p, 1, timeout_ms) == 1 && p.revents == POLLPRI;
+}
+
+static void expect_event(int fd, uint32_t want)
+{
+	uint32_t got;
+
+	CHECK(comes(fd, 60000), "poll doesn't tell of event %u", want);
+	got = events(fd).events;
+	CHECK(got == want, "events %#x, should be %#x", got, want);
+	CHECK(!comes(fd, 0), "the same event again");
+}
+
+static void test_no_events(void)
+{
+	int fd = dev_fresh("");
+	int other = dev_open();
+	struct pollfd p = { .fd = other, .events = POLLIN | POLLPRI };
+	struct umig_events e = events(other);
+
+	CHECK(e.events == 0 && e.leases_lost == 0, "events %#x at first",
+	      e.events);
+	CHECK(e.generation == dev_info(fd).generation &&
+	      e.mode == UMIG_MODE_HOOKS && !e.reserved, "generation or mode");
+	CHECK(poll(&p, 1, 0) == 1 && p.revents == POLLIN,
+	      "poll says %#x", p.revents);
+	close(other);
+	close(fd);
+}
+
+static void test_generation_event(void)
+{
+	int fd = dev_fresh("");
+
+	events(fd);
+	REQUIRE(!dev_set_key(fd, test_key), "SET_KEY");
+	CHECK(!comes(fd, 0), "the same key is an event");
+	REQUIRE(!dev_set_key(fd, (const uint8_t *)
+			     "another key of thirty-two bytes!"), "SET_KEY");
+	expect_event(fd, UMIG_EVENT_GENERATION);
+	CHECK(events(fd).generation == dev_info(fd).generation, "generation");
+	close(fd);
+}
+
+static void test_lease_event(void)
+{
+	int fd = set_up(), other = dev_open();
+	uint32_t held, released;
+	struct umig_events e;
+
+	events(fd);
+	REQUIRE(!dev_confirm(fd, digests, CONTENTS, leases, &held) &&
+		held == CONTENTS, "not all held");
+	REQUIRE(!dev_release(fd, leases, 1, &released) && released == 1,
+		"RELEASE");
+	CHECK(!comes(fd, 0), "RELEASE is an event");
+	/* All but that one time out; the clock ticks once a second. */
+	module_param("lease_ttl_ms", 1);
+	CHECK(comes(fd, 60000), "poll doesn't tell of lost leases");
+	e = events(fd);
+	held = e.leases_lost;
+	while (held < CONTENTS - 1 && comes(fd, 60000))
+		held += events(fd).leases_lost;
+	CHECK(e.events == UMIG_EVENT_LEASES && held == CONTENTS - 1,
+	      "events %#x, %u leases", e.events, held);
+	CHECK(!comes(other, 0), "another file is told of it");
+	close(other);
+	tear_down(fd);
+}
+
+#define HOOKS_SWITCH "/proc/sys/kernel/ftrace_enabled"
+
+static void test_mode_event(void)
+{
+	int fd = dev_fresh("");
+	struct umig_events e;
+
+	events(fd);
+	if (write_file(HOOKS_SWITCH, "0")) {
+		test_skip("%s can't be written", HOOKS_SWITCH);
+		close(fd);
+		return;
+	}
+	expect_event(fd, UMIG_EVENT_MODE);
+	CHECK(events(fd).mode == UMIG_MODE_SCAN, "mode %u", events(fd).mode);
+	CHECK(!strcmp(text_of("mode"), "scan"), "sysfs says %s",
+	      text_of("mode"));
+	REQUIRE(!write_file(HOOKS_SWITCH, "1"), "%s", HOOKS_SWITCH);
+	CHECK(comes(fd, 60000), "poll doesn't tell that they are alive");
+	e = events(fd);
+	CHECK(e.mode == UMIG_MODE_HOOKS && e.events ==
+	      (UMIG_EVENT_MODE | UMIG_EVENT_GENERATION), "events %#x, mode %u",
+	      e.events, e.mode);
+	close(fd);
+}
+
+/* An answer that can't be given hasn't told of anything. */
+static void test_event_not_told(void)
+{
+	int fd = dev_fresh("");
+	struct umig_events *arg = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	REQUIRE(arg != MAP_FAILED, "mmap");
+	events(fd);
+	REQUIRE(!dev_set_key(fd, (const uint8_t *)
+			     "another key of thirty-two bytes!"), "SET_KEY");
+	arg->size = sizeof(*arg);
+	mprotect(arg, PAGE, PROT_READ);
+	CHECK(dev_ioctl(fd, UMIG_IOC_EVENTS, arg) == -EFAULT, "no EFAULT");
+	CHECK(comes(fd, 0), "the event is lost");
+	CHECK(events(fd).events & UMIG_EVENT_GENERATION, "it isn't told");
+	munmap(arg, PAGE);
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "sysfs agrees with INFO", test_info },
 	{ "sysfs has every counter of STAT", test_stat },
 	{ "who may read what", test_modes },
 	{ "rescan", test_rescan },
 	{ "tracepoints", test_trace },
+	{ "no event without cause", test_no_events },
+	{ "event: another generation", test_generation_event },
+	{ "event: leases lost", test_lease_event },
+	{ "event: hooks dead, and alive again", test_mode_event },
+	{ "event: not told", test_event_not_told },
 	{ "unloading while events are on", test_unload_while_traced },
 };
 

@@ -36,11 +36,59 @@
  * Whoever never joins, process or file, is of the common group, whose id is all
  * zero.  A page may be merged for processes of several groups; it is confirmed
  * to the files of each of them, and to no others.
+ */
+
+/**
+ * DOC: Programming a source
+ *
+ * 1. open("/dev/umig", O_RDWR | O_CLOEXEC); INFO: &umig_info.abi_version and
+ *    &umig_info.page_size must be what the program knows.  JOIN, if the guest is
+ *    of a group, before its memory is made mergeable (madvise(MADV_MERGEABLE)).
+ * 2. For each portion of guest memory: clear its dirty log, wait until that has
+ *    returned, then RANGE.  Runs tell the class of each page; for each page of
+ *    class UMIG_PAGE_MERGED, in order, a digest has been written.  A page of any
+ *    other class is to be read and sent.  &umig_range.nr_pages tells how far the
+ *    answer goes if an array was full.
+ * 3. A page that is dirty in the next harvest counts as changed since, whatever
+ *    RANGE said.
+ * 4. Digests aren't kept beyond a change of &umig_info.generation.
+ *
+ * Nothing pins guest memory, nothing of it is faulted in.
+ */
+
+/**
+ * DOC: Programming a destination
+ *
+ * 1. open, INFO, JOIN as above, on a file of its own for each guest that comes.
+ * 2. CONFIRM what the source offers.  What isn't held has the answer 0 and is to
+ *    be sent, also where a limit is the reason.  The call may wait: it is paced.
+ * 3. FILL each guest page that the source has named by that digest; one lease
+ *    fills any number of pages.  -ENOENT for an item: the lease was taken back,
+ *    have the page sent.  FILL writes as the caller would by memcpy(): it faults
+ *    pages in, and waits for a userfaultfd.
+ * 4. RELEASE, or close.  A process that dies releases everything.
+ *
+ * That the destination holds a digest's content doesn't prove that the source
+ * has it: whoever has overheard a digest can name it.  Where that matters have
+ * the source prove it by something that depends on all of the page.
+ *
+ * All calls may be made from several threads at a time.  A file that is
+ * inherited, or passed on, is the same file: its leases, group and limits go with
+ * it, but RANGE and FILL are about the memory of whoever calls.
+ */
+
+/**
+ * DOC: Versions and errors
  *
  * Every ioctl's argument begins with its size.  A caller compiled against an
  * older header passes a smaller size: fields that it does not know keep their
  * default.  A caller compiled against a newer header passes a larger size:
- * bytes that this kernel does not know must be zero.
+ * bytes that this kernel does not know must be zero, and are left alone.
+ *
+ * &UMIG_ABI_VERSION 1 is frozen: structs grow at their end only, numbers are
+ * never used again, a new call or field that a caller must know of has a bit in
+ * &umig_info.features or is refused with ENOTTY or E2BIG where it isn't known.
+ * Structs are the same for 32-bit and 64-bit programs.
  *
  * Errors common to all ioctls:
  *
@@ -51,7 +99,7 @@
  * - E2BIG: size above what this kernel knows and the excess is not zero, or
  *   size above a page.
  * - EFAULT: a pointer of the argument isn't readable or writable.
- * - ENOKEY: no key is loaded (all but INFO, STAT, SET_KEY and JOIN).
+ * - ENOKEY: no key is loaded (all but INFO, STAT, EVENTS, SET_KEY and JOIN).
  * - EPERM: the caller lacks CAP_SYS_ADMIN (SET_KEY only).
  * - ENOMEM: out of memory.
  * - EINTR: a fatal signal is pending.
@@ -403,6 +451,44 @@ struct umig_join {
 	__u8 group[UMIG_GROUP_SIZE];
 };
 #define UMIG_IOC_JOIN		_IO(UMIG_IOC_TYPE, 0x07)
+
+/**
+ * enum umig_event - Bits of &umig_events.events.
+ * @UMIG_EVENT_LEASES: leases of this file were taken back.
+ * @UMIG_EVENT_MODE: &umig_events.mode is another one.
+ * @UMIG_EVENT_GENERATION: all digests given before are void: another key, or
+ *	the hooks have missed something.  Leases aren't.
+ */
+enum umig_event {
+	UMIG_EVENT_LEASES	= 1,
+	UMIG_EVENT_MODE		= 2,
+	UMIG_EVENT_GENERATION	= 4,
+};
+
+/**
+ * struct umig_events - What has changed since this was asked last (EVENTS).
+ * @size: in: sizeof(struct umig_events).
+ * @flags: in: must be 0.
+ * @events: out: &enum umig_event; since the file was opened for the first call.
+ * @leases_lost: out: how many leases were taken back.
+ * @generation: out: as &umig_info.generation.
+ * @mode: out: &enum umig_mode.
+ * @reserved: out: 0.
+ *
+ * poll(2) reports POLLPRI while there is an event that this file hasn't been
+ * told of; POLLIN always, since read(2) never waits.  Nothing need be asked: who
+ * doesn't, finds out by FILL, or by RANGE.
+ */
+struct umig_events {
+	__u32 size;
+	__u32 flags;
+	__u32 events;
+	__u32 leases_lost;
+	__u64 generation;
+	__u32 mode;
+	__u32 reserved;
+};
+#define UMIG_IOC_EVENTS		_IO(UMIG_IOC_TYPE, 0x09)
 
 /**
  * struct umig_stat - Counters since the module was loaded (STAT).
