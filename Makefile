@@ -71,16 +71,19 @@ INSTALL ?= install
 MANDIR := $(PREFIX)/share/man
 COMPDIR := $(PREFIX)/share/bash-completion/completions
 MAN1 := $(wildcard Documentation/man/*.1)
+MAN4 := $(wildcard Documentation/man/*.4)
 MAN5 := $(wildcard Documentation/man/*.5)
 
 # The module is DKMS's, or insmod's: it belongs to a kernel, not to a prefix.
 .PHONY: install
 install: $(BUILD)/bin/umig
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR) \
+		$(DESTDIR)$(MANDIR)/man4 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(COMPDIR) \
 		$(DESTDIR)$(PREFIX)/include/linux
 	$(INSTALL) -m 755 $(BUILD)/bin/umig $(DESTDIR)$(PREFIX)/bin/umig
 	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(MAN4) $(DESTDIR)$(MANDIR)/man4
 	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 contrib/umig.bash-completion \
 		$(DESTDIR)$(COMPDIR)/umig
@@ -92,6 +95,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/umig $(DESTDIR)$(COMPDIR)/umig \
 		$(DESTDIR)$(PREFIX)/include/linux/umig.h \
 		$(MAN1:Documentation/man/%=$(DESTDIR)$(MANDIR)/man1/%) \
+		$(MAN4:Documentation/man/%=$(DESTDIR)$(MANDIR)/man4/%) \
 		$(MAN5:Documentation/man/%=$(DESTDIR)$(MANDIR)/man5/%)
 
 .PHONY: clean

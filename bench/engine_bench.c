@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "measure.h"
+#include "mem/image_index.h"
 #include "migrate/migrate.h"
 #include "migrate/vm_ops.h"
 
@@ -28,6 +29,7 @@
 #define ZERO_EACH 4		/* one run of pages in so many is zero */
 #define RUN_PAGES 16
 #define RANDOM_OF 3		/* one of so many other pages is random */
+#define PAGES_GIB (1 << 18)
 
 /** struct still_vm - Memory that nobody writes. */
 struct still_vm {
@@ -40,14 +42,16 @@ struct spent {
 	uint64_t user_ns;
 	uint64_t sys_ns;
 	uint64_t wall_ns;
+	uint64_t bytes;
 	bool ok;
 };
 
-/** struct host - Keys and state directory of one end. */
+/** struct host - Keys and state directory of one end, and its image. */
 struct host {
 	struct credentials credentials;
 	char dir[32];
 	char peers[64];
+	char image[64];
 };
 
 /** struct samples - Of one way to migrate, a run each. */
@@ -56,6 +60,8 @@ struct samples {
 	bool sealed;
 	const char *compress;
 	unsigned int channels;
+	bool held;
+	uint64_t bytes[RUNS_MAX];
 	uint64_t wall[RUNS_MAX];
 	uint64_t source[RUNS_MAX];
 	uint64_t target[RUNS_MAX];
@@ -180,6 +186,7 @@ static void host_init(struct host *h)
 	    keypair_generate(&h->credentials.own, NULL))
 		die("no directory, or no keys");
 	snprintf(h->peers, sizeof(h->peers), "%s/peers", h->dir);
+	snprintf(h->image, sizeof(h->image), "%s/image", h->dir);
 	h->credentials.peers_path = h->peers;
 }
 
@@ -194,6 +201,21 @@ static void host_knows(struct host *h, const struct host *other)
 		key_to_text(text, other->credentials.own.public));
 	if (fclose(f))
 		die("no peers file");
+}
+
+/* An image of the source's memory, with its index. */
+static void host_hold(struct host *h, const struct still_vm *vm)
+{
+	static const uint8_t key[UMIG_KEY_SIZE] = { 1 };
+	struct image_made made;
+	struct err err = { 0 };
+	FILE *f = fopen(h->image, "w");
+
+	if (!f || fwrite(vm->ram, UMIG_PAGE_SIZE, vm->ms.pages, f) !=
+			  vm->ms.pages || fclose(f))
+		die("no image");
+	if (image_index_make(h->image, key, &made, &err))
+		die(err_text(&err));
 }
 
 static void host_remove(struct host *h)
@@ -237,6 +259,17 @@ static void on_event(void *arg, const struct migrate_report *r)
 		die("no pipe");
 }
 
+static void open_image(struct migrate_params *p, const struct host *h,
+		       const struct still_vm *vm, bool incoming)
+{
+	struct err err = { 0 };
+
+	if (incoming ? page_source_file_open(&p->pages, h->image, &err) :
+		       digest_source_file_open(&p->digests, h->image, &vm->ms,
+					       &err))
+		die(err_text(&err));
+}
+
 /* Run one end to its end. @port: the target's own is written there. */
 static void run_end(struct host *h, struct still_vm *vm, bool incoming,
 		    const struct samples *way, int port, int port_fd,
@@ -258,6 +291,8 @@ static void run_end(struct host *h, struct still_vm *vm, bool incoming,
 	p.channels = way->channels;
 	if (pack_option_parse(way->compress, &p.pack, &err))
 		die(err_text(&err));
+	if (way->held)
+		open_image(&p, h, vm, incoming);
 	if (pipe(done) || handover_store_open(&p.store, h->dir, "vm", &err))
 		die(err_text(&err));
 	begin(spent);
@@ -273,6 +308,7 @@ static void run_end(struct host *h, struct still_vm *vm, bool incoming,
 	end(spent);
 	migration_query(m, &report);
 	spent->wall_ns = report.total_ns;
+	spent->bytes = report.bytes_tx;
 	spent->ok = state == MIGRATE_COMPLETED;
 	if (!spent->ok)
 		fprintf(stderr, "engine_bench: %s\n", report.error);
@@ -335,6 +371,7 @@ static void run(struct host host[2], struct still_vm *vm, struct samples *s,
 	close(fd[0]);
 	close(fd[1]);
 	s->wall[i] = source.wall_ns;
+	s->bytes[i] = source.bytes;
 	s->source[i] = source.user_ns + source.sys_ns;
 	s->target[i] = target.user_ns + target.sys_ns;
 }
@@ -344,9 +381,15 @@ static void show(struct samples *s, unsigned int runs, double gib)
 	double wall = median(s->wall, runs) / 1e6 / gib;
 	double source = median(s->source, runs) / 1e6 / gib;
 	double target = median(s->target, runs) / 1e6 / gib;
+	double bytes = median(s->bytes, runs) / (gib * PAGES_GIB);
 
-	printf("%-12s %10.0f %12.0f %12.0f %10.0f\n", s->name, wall, source,
-	       target, source + target);
+	printf("%-12s %10.0f %12.0f %12.0f %10.0f %12.1f\n", s->name, wall,
+	       source, target, source + target, bytes);
+}
+
+static bool is_asked_for(const struct samples *s, int argc, char **argv)
+{
+	return argc < 4 || !strncmp(s->name, argv[3], strlen(argv[3]));
 }
 
 int main(int argc, char **argv)
@@ -360,6 +403,8 @@ int main(int argc, char **argv)
 		{ "sealed auto", true, "auto", 1 },
 		{ "zstd", true, "zstd", 1 },
 		{ "zstd x2", true, "zstd", 2 },
+		{ "held", false, "none", 1, true },
+		{ "held sealed", true, "none", 1, true },
 	};
 	uint64_t mib = argc > 1 ? strtoull(argv[1], NULL, 10) : 1024;
 	unsigned int i, j, runs = argc > 2 ? atoi(argv[2]) : 5;
@@ -369,23 +414,27 @@ int main(int argc, char **argv)
 	struct still_vm vm;
 
 	if (!mib || !runs || runs > RUNS_MAX || sodium_init() < 0)
-		die("usage: engine_bench [MIB [RUNS]]");
+		die("usage: engine_bench [MIB [RUNS [WAY]]]");
 	signal(SIGPIPE, SIG_IGN);
 	still_init(&vm, mib << (20 - UMIG_PAGE_SHIFT));
 	still_fill(&vm);
 	for (i = 0; i < 2; i++)
 		host_init(&host[i]);
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
 		host_knows(&host[i], &host[!i]);
+		host_hold(&host[i], &vm);
+	}
 	for (i = 0; i < runs; i++)
 		for (j = 0; j < ways; j++)
-			run(host, &vm, &samples[j], i);
+			if (is_asked_for(&samples[j], argc, argv))
+				run(host, &vm, &samples[j], i);
 	printf("%llu MiB, 1/%d of it zero, medians of %u interleaved runs, ms a GiB that isn't zero\n",
 	       (unsigned long long)mib, ZERO_EACH, runs);
-	printf("%-12s %10s %12s %12s %10s\n", "way", "time", "source CPU",
-	       "target CPU", "both");
+	printf("%-12s %10s %12s %12s %10s %12s\n", "way", "time", "source CPU",
+	       "target CPU", "both", "bytes a page");
 	for (j = 0; j < ways; j++)
-		show(&samples[j], runs, gib);
+		if (is_asked_for(&samples[j], argc, argv))
+			show(&samples[j], runs, gib);
 	for (i = 0; i < 2; i++)
 		host_remove(&host[i]);
 	return EXIT_SUCCESS;

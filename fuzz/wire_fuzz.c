@@ -151,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (placer_init(&p, &ms, &ps))
 		return 0;
 	p.proof = bytes % 2 ? PROOF_FULL : PROOF_SAMPLED;
+	p.brief = p.proof == PROOF_SAMPLED;
 	while (bytes >= sizeof(f)) {
 		uint8_t *copy;
 

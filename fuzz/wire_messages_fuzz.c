@@ -283,7 +283,7 @@ static size_t make_pages(const uint8_t *from, size_t bytes)
 {
 	static const uint8_t classes[] = {
 		WIRE_RUN_ZERO, WIRE_RUN_HELD, WIRE_RUN_DUPLICATE,
-		WIRE_RUN_PLAIN,
+		WIRE_RUN_PLAIN, WIRE_RUN_BRIEF,
 	};
 	struct pages_writer w;
 	uint64_t gfn = 0;
@@ -291,7 +291,7 @@ static size_t make_pages(const uint8_t *from, size_t bytes)
 
 	pages_writer_init(&w, room, 1);
 	for (i = 0; i < bytes; i++) {
-		uint8_t class = classes[from[i] % 4];
+		uint8_t class = classes[from[i] % 5];
 		long step = pages_payload_bytes(class);
 		void *to = pages_writer_add(&w, gfn, class);
 

@@ -76,6 +76,10 @@ static void put_held(struct pages_writer *w, uint64_t gfn, uint32_t number,
 	proof_key_init(&key, nonce, mode);
 	proof_make(&key, number, page, held.proof);
 	memcpy(pages_writer_add(w, gfn, WIRE_RUN_HELD), &held, sizeof(held));
+	/* again, with the half of it that comes first */
+	if (mode == PROOF_SAMPLED)
+		memcpy(pages_writer_add(w, gfn, WIRE_RUN_BRIEF), &held,
+		       sizeof(struct wire_brief));
 }
 
 static void put_pages(struct seed *s, enum proof_mode mode)

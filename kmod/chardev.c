@@ -11,6 +11,7 @@
 #include "chardev.h"
 
 #include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/kernel.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -22,13 +23,16 @@
 
 #include <linux/umig.h>
 
+#include "events.h"
 #include "group.h"
 #include "hasher.h"
 #include "health.h"
 #include "index.h"
 #include "key.h"
 #include "params.h"
+#include "share.h"
 #include "stats.h"
+#include "sysfs.h"
 
 union umig_any_cmd {
 	struct umig_info info;
@@ -39,6 +43,8 @@ union umig_any_cmd {
 	struct umig_release release;
 	struct umig_stat stat;
 	struct umig_join join;
+	struct umig_share share;
+	struct umig_events events;
 };
 
 /**
@@ -70,6 +76,7 @@ static int ioctl_info(struct umig_ucmd *ucmd)
 	info->max_batch = UMIG_MAX_BATCH;
 	info->lease_ttl_ms = READ_ONCE(umig_lease_ttl_ms);
 	info->features = umig_group_works() ? UMIG_FEATURE_GROUPS : 0;
+	info->features |= umig_share_works() ? UMIG_FEATURE_SHARE : 0;
 	umig_key_id(info->key_id);
 	info->generation = usage.generation;
 	info->hashed_pages = usage.hashed;
@@ -89,6 +96,7 @@ static int ioctl_set_key(struct umig_ucmd *ucmd)
 		return -EINVAL;
 	umig_key_set(set->key);
 	umig_hasher_kick();
+	umig_events_wake();
 	return 0;
 }
 
@@ -133,6 +141,10 @@ static const struct {
 		 umig_ioctl_release),
 	IOCTL_OP(UMIG_IOC_STAT, umig_stat, lease_converted, 0, ioctl_stat),
 	IOCTL_OP(UMIG_IOC_JOIN, umig_join, group, 0, umig_ioctl_join),
+	IOCTL_OP(UMIG_IOC_SHARE, umig_share, reserved, NEEDS_KEY,
+		 umig_ioctl_share),
+	IOCTL_OP(UMIG_IOC_EVENTS, umig_events, reserved, 0,
+		 umig_ioctl_events),
 };
 
 static long umig_ioctl(struct file *file, unsigned int nr, unsigned long arg)
@@ -178,7 +190,13 @@ static int umig_open(struct inode *inode, struct file *file)
 
 	if (!f)
 		return -ENOMEM;
-	umig_leases_init(&f->leases);
+	f->account = umig_account_get(file->f_cred->uid);
+	if (!f->account) {
+		kfree(f);
+		return -ENOMEM;
+	}
+	umig_leases_init(&f->leases, f->account);
+	umig_seen_init(&f->seen);
 	file->private_data = f;
 	return 0;
 }
@@ -189,6 +207,7 @@ static int umig_release(struct inode *inode, struct file *file)
 
 	umig_lease_put_all(&f->leases);
 	xa_destroy(&f->leases.ids);
+	umig_account_put(f->account);
 	kfree(f);
 	return 0;
 }
@@ -208,6 +227,7 @@ static const struct file_operations umig_fops = {
 	.release = umig_release,
 	.read = umig_export_read,
 	.llseek = umig_llseek,
+	.poll = umig_events_poll,
 	.unlocked_ioctl = umig_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
@@ -217,6 +237,7 @@ static struct miscdevice umig_misc = {
 	.name = "umig",
 	.fops = &umig_fops,
 	.mode = 0660,
+	.groups = umig_sysfs_groups,
 };
 
 int umig_chardev_init(void)

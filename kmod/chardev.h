@@ -8,6 +8,8 @@
 #include <linux/fs.h>
 #include <linux/types.h>
 
+#include "account.h"
+#include "events.h"
 #include "group.h"
 #include "lease.h"
 
@@ -16,8 +18,10 @@
 
 /** struct umig_file - What belongs to an open file. */
 struct umig_file {
+	struct umig_account *account;
 	struct umig_leases leases;
 	struct umig_group group;
+	struct umig_seen seen;
 };
 
 /**
@@ -47,6 +51,7 @@ int umig_ioctl_range(struct umig_ucmd *ucmd);		/* query.c */
 int umig_ioctl_confirm(struct umig_ucmd *ucmd);		/* confirm.c */
 int umig_ioctl_release(struct umig_ucmd *ucmd);		/* confirm.c */
 int umig_ioctl_fill(struct umig_ucmd *ucmd);		/* fill.c */
+int umig_ioctl_share(struct umig_ucmd *ucmd);		/* share.c */
 int umig_ioctl_join(struct umig_ucmd *ucmd);		/* group.c */
 ssize_t umig_export_read(struct file *file, char __user *buf, size_t len,
 			 loff_t *pos);			/* export.c */

@@ -33,6 +33,7 @@
 #include "key.h"
 #include "stable_tree.h"
 #include "stats.h"
+#include "trace.h"
 
 #define REHASH_ONE_IN	64
 #define MAX_PLACES	8	/* pages of one content to try */
@@ -100,7 +101,7 @@ static bool must_rehash(const struct confirm *c)
 static bool is_ours(struct confirm *c, const struct umig_place *place,
 		    struct folio *folio, bool *of_others)
 {
-	int ret = umig_group_shares(c->group, place, folio);
+	int ret = umig_group_shares(c->group, place, folio, NULL);
 
 	if (ret == -EBUSY)
 		umig_count(UMIG_CONFIRM_BUSY);
@@ -270,6 +271,8 @@ static int confirm_run(struct umig_ucmd *ucmd, struct confirm *c)
 	umig_count_add(UMIG_CONFIRM_ASKED, c->nr);
 	umig_count_add(UMIG_CONFIRM_HELD, c->nr_held);
 	umig_count_add(UMIG_CONFIRM_OTHER_GROUP, c->nr_other);
+	trace_umig_confirm(__kuid_val(ucmd->file->account->uid), c->nr,
+			   c->nr_held, c->nr_other);
 	err = confirm_answer(ucmd, c);
 	if (err)
 		undo(c);
@@ -289,6 +292,9 @@ int umig_ioctl_confirm(struct umig_ucmd *ucmd)
 
 	if (cmd->flags || !cmd->nr || cmd->nr > UMIG_MAX_BATCH)
 		return -EINVAL;
+	err = umig_account_pace(ucmd->file->account, c.nr);
+	if (err)
+		return err;
 	err = confirm_alloc(&c);
 	if (!err)
 		err = confirm_run(ucmd, &c);

@@ -23,6 +23,8 @@
 #define UMIG_BREAK_SYMBOL	BIT(4)
 /* Read a stable node's sharers as if their layout were another one. */
 #define UMIG_BREAK_SHARER	BIT(5)
+/* KSM's merging function is not to be found. */
+#define UMIG_BREAK_MERGE	BIT(6)
 
 #ifdef UMIG_DEBUG
 extern unsigned int umig_debug_break;

@@ -14,7 +14,6 @@
 #include <linux/umig.h>
 
 #include "chardev.h"
-#include "compat/compat.h"
 #include "group.h"
 #include "hotplug.h"
 #include "index.h"
@@ -37,17 +36,17 @@ static bool make_record(const struct umig_group *group,
 			struct umig_record *record)
 {
 	struct folio *folio = umig_place_get_folio(&found->place);
+	bool ours;
 
 	if (IS_ERR(folio))
 		return false;
-	if (umig_group_shares(group, &found->place, folio) <= 0) {
-		folio_put(folio);
-		return false;
-	}
-	memcpy(record->digest, found->digest, sizeof(record->digest));
-	record->sharers = umig_folio_mapcount(folio);
-	record->reserved = 0;
+	ours = umig_group_shares(group, &found->place, folio,
+				 &record->sharers) > 0;
 	folio_put(folio);
+	if (!ours)
+		return false;
+	memcpy(record->digest, found->digest, sizeof(record->digest));
+	record->reserved = 0;
 	return true;
 }
 

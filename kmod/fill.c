@@ -8,6 +8,8 @@
  * caller's page may be under its own userfaultfd and make this task wait as
  * long as it likes.
  */
+#include "fill.h"
+
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -21,6 +23,7 @@
 #include "chardev.h"
 #include "lease.h"
 #include "stats.h"
+#include "trace.h"
 
 static int read_lease(struct umig_leases *leases, u32 id, void *bounce)
 {
@@ -38,8 +41,16 @@ static int read_lease(struct umig_leases *leases, u32 id, void *bounce)
 	return left ? -EHWPOISON : 0;
 }
 
-static int fill_one(struct umig_leases *leases,
-		    const struct umig_fill_item *item, void *bounce)
+/**
+ * umig_fill_one() - Copy one leased page to the caller.
+ * @leases: the file's.
+ * @item: which and where to; its result is left alone.
+ * @bounce: a page, to copy through.
+ *
+ * Return: what &struct umig_fill_item says.
+ */
+int umig_fill_one(struct umig_leases *leases,
+		  const struct umig_fill_item *item, void *bounce)
 {
 	int err;
 
@@ -61,8 +72,8 @@ static int fill_all(struct umig_ucmd *ucmd, struct umig_fill_item *items,
 
 	cmd->nr_filled = 0;
 	for (i = 0; i < cmd->nr; i++) {
-		items[i].result = fill_one(&ucmd->file->leases, &items[i],
-					   bounce);
+		items[i].result = umig_fill_one(&ucmd->file->leases, &items[i],
+						bounce);
 		cmd->nr_filled += !items[i].result;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -70,6 +81,7 @@ static int fill_all(struct umig_ucmd *ucmd, struct umig_fill_item *items,
 	}
 	umig_count_add(UMIG_FILLED, cmd->nr_filled);
 	umig_count_add(UMIG_FILL_FAILED, cmd->nr - cmd->nr_filled);
+	trace_umig_fill(cmd->nr, cmd->nr_filled);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include <linux/errno.h>
 #include <linux/hashtable.h>
+#include <linux/limits.h>
 #include <linux/mm_types.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
@@ -19,6 +20,8 @@
 #include <linux/string.h>
 
 #include "chardev.h"
+#include "compat/compat.h"
+#include "params.h"
 #include "stable_tree.h"
 
 /**
@@ -86,20 +89,31 @@ static bool is_of_group(const struct mm_struct *mm, const void *group)
  * @group: an open file's.
  * @place: node and page.
  * @folio: the page, with the caller's reference.
+ * @sharers: out: how many do, if not NULL; else the first one ends the search.
+ *
+ * Where there is no group but the common one @sharers is exact; else it is what
+ * KSM has recorded.
  *
  * Return: above 0: yes; 0: no; -EBUSY: can't be told without waiting; -EPROTO:
  * can't be told at all.
  */
 int umig_group_shares(const struct umig_group *group,
-		      const struct umig_place *place, struct folio *folio)
+		      const struct umig_place *place, struct folio *folio,
+		      u32 *sharers)
 {
 	int ret;
 
-	if (likely(!READ_ONCE(nr_members) && is_common(group->id)))
+	if (likely(!READ_ONCE(nr_members) && is_common(group->id))) {
+		if (sharers)
+			*sharers = umig_folio_mapcount(folio);
 		return 1;
+	}
 	down_read(&members_lock);
-	ret = umig_place_any_sharer(place, folio, is_of_group, group->id);
+	ret = umig_place_count_sharers(place, folio, is_of_group, group->id,
+				       sharers ? INT_MAX : 1);
 	up_read(&members_lock);
+	if (ret > 0 && sharers)
+		*sharers = ret;
 	if (ret == -EPROTO)
 		umig_group_distrust();
 	return ret;
@@ -146,6 +160,9 @@ static int join_locked(struct umig_group *file, struct member *new)
 		return -EBUSY;
 	if (old && memcmp(old->group, new->group, sizeof(old->group)))
 		return -EBUSY;
+	if (!old && !is_common(new->group) &&
+	    nr_members >= READ_ONCE(umig_members_total))
+		return -ENOSPC;
 	file->joined = true;
 	memcpy(file->id, new->group, sizeof(file->id));
 	if (old || is_common(new->group))

@@ -23,7 +23,8 @@ struct umig_group {
 };
 
 int umig_group_shares(const struct umig_group *group,
-		      const struct umig_place *place, struct folio *folio);
+		      const struct umig_place *place, struct folio *folio,
+		      u32 *sharers);
 
 void umig_group_distrust(void);
 bool umig_group_works(void);

@@ -31,6 +31,7 @@
 #include "key.h"
 #include "stable_tree.h"
 #include "stats.h"
+#include "trace.h"
 
 #define QUEUE_PORTION	1024	/* events */
 #define SCAN_PORTION	64	/* steps of UMIG_SCAN_PAGES */
@@ -124,10 +125,12 @@ static void scan_some(void)
 		WRITE_ONCE(scanning, true);
 		xchg(&scan_wanted, false);
 		umig_scan_start(&scan);
+		trace_umig_scan(false, 0);
 	}
 	for (i = 0; i < SCAN_PORTION && !umig_scan_done(&scan); i++)
 		scan_step(&scan);
 	if (umig_scan_done(&scan)) {
+		trace_umig_scan(true, scan.agree);
 		umig_count(UMIG_RESCANS);
 		WRITE_ONCE(scanning, false);
 	}
@@ -171,6 +174,7 @@ static void hash_next(const struct umig_place *place,
 	if (err && !passes(err))
 		umig_index_drop(place, err != -ESTALE);
 	umig_pages_unlock();
+	trace_umig_hash(place->pfn, err);
 
 	if (!err) {
 		umig_count(UMIG_HASHED);

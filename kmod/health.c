@@ -31,12 +31,16 @@
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
+#include "account.h"
+#include "adopt.h"
+#include "events.h"
 #include "group.h"
 #include "hasher.h"
 #include "hook.h"
 #include "index.h"
 #include "lease.h"
 #include "stats.h"
+#include "trace.h"
 
 #define TICK_JIFFIES		HZ
 #define SCAN_MODE_TICKS		10
@@ -106,6 +110,7 @@ static void hooks_doubtful(unsigned long missed, bool were_dead)
 static bool health_changed(bool alive)
 {
 	unsigned long missed;
+	bool changed;
 
 	mutex_lock(&health.lock);
 	missed = umig_hook_missed() - health.missed;
@@ -113,10 +118,15 @@ static bool health_changed(bool alive)
 		hooks_died();
 	else if (alive && (!health.alive || missed))
 		hooks_doubtful(missed, !health.alive);
+	changed = alive != health.alive || (alive && missed);
+	if (changed)
+		trace_umig_health(alive, missed);
 	if (alive)
 		health.missed += missed;
 	WRITE_ONCE(health.alive, alive);
 	mutex_unlock(&health.lock);
+	if (changed)
+		umig_events_wake();
 	return alive;
 }
 
@@ -150,6 +160,8 @@ static void tick(struct work_struct *work)
 		umig_hasher_want_scan();
 	umig_lease_expire();
 	umig_group_reap();
+	umig_account_reap();
+	umig_adopt_reap();
 	umig_index_reap();
 	schedule_delayed_work(&tick_work, TICK_JIFFIES);
 }

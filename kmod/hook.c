@@ -2,7 +2,7 @@
 /*
  * Three kprobes tell what happens to KSM's stable tree:
  *
- *   stable_tree_append	a new node, if it has no user yet
+ *   stable_tree_append	a new node, if it has no user yet; a sharer
  *   remove_node_from_stable_tree	a node goes
  *   folio_migrate_ksm	a node's content has moved to another page
  *
@@ -27,6 +27,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include "adopt.h"
 #include "debug.h"
 #include "group.h"
 #include "hasher.h"
@@ -118,8 +119,12 @@ static void node_is_new(const struct umig_place *place)
 
 static int on_append(struct kprobe *kp, struct pt_regs *regs)
 {
+	const struct mm_struct *mm;
 	struct umig_place place;
+	unsigned long addr;
 
+	mm = umig_append_mapping(regs, &addr);
+	umig_adopt_note(mm, addr);
 	switch (umig_append_args(regs, &place)) {
 	case UMIG_APPEND_NEW:
 		node_is_new(&place);

@@ -11,6 +11,7 @@
 #include "hotplug.h"
 #include "index_private.h"
 #include "stats.h"
+#include "trace.h"
 
 /**
  * DOC: Theory of operation
@@ -307,6 +308,7 @@ u64 umig_index_invalidate(void)
 	umig_idx.nr_todo += umig_idx.nr_hashed;
 	umig_idx.nr_hashed = 0;
 	raw_spin_unlock_irqrestore(&umig_idx.lock, flags);
+	trace_umig_generation(generation);
 	return generation;
 }
 

@@ -14,6 +14,7 @@
 
 #include "index_private.h"
 #include "stats.h"
+#include "trace.h"
 
 #define MIN_BITS	10
 #define MAX_BITS	26
@@ -81,6 +82,7 @@ bool umig_entry_evict(void)
 					     struct umig_entry, link);
 	if (!e)
 		return false;
+	trace_umig_evict(e->pfn, e->generation == umig_idx.generation);
 	umig_entry_unlink(e);
 	umig_count(UMIG_EVICTED);
 	return true;

@@ -6,10 +6,11 @@
  * They write: they get copies.  They all unmap: the page lives on for the
  * lease.  KSM un-merges everything: the page stays as it was.
  *
- * What it costs: the page can't be migrated or compacted, its memory can't be
- * taken offline, and its charge stays with its memory cgroup.  Hence limits by
- * file and in total, a time after which an unused lease may be taken back, and
- * private copies instead of references when memory is to go offline.
+ * What it costs: the page can't be migrated, compacted or swapped out, its
+ * memory can't be taken offline, and its charge stays with its memory cgroup.
+ * Hence limits by file, by user and in total; a time after which an unused lease
+ * is taken back, a much shorter one when memory is short; and private copies
+ * instead of references when memory is to go offline.
  */
 #include "lease.h"
 
@@ -17,13 +18,17 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/highmem.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "account.h"
+#include "events.h"
 #include "params.h"
 #include "stats.h"
+#include "trace.h"
 
 /**
  * DOC: Lifetime
@@ -31,11 +36,17 @@
  *   umig_lease_add()           ─▶ linked: in its file's ids and in the global
  *                                 list, least recently used first
  *   RELEASE, close, expiry,    ─▶ unlinked from both under the lock, then the
- *   no memory for a copy          reference is dropped and the lease freed
+ *   memory is short               reference is dropped and the lease freed
  *
  * Everything is under one mutex, which is held for a moment only: FILL takes a
  * reference of its own under it and copies without it.  Lock order:
- * umig_pages_lock(), the mutex.
+ * umig_pages_lock(), the mutex.  Memory is allocated under it, so reclaim, which
+ * may come from there, only tries to get it.
+ *
+ * A private copy would be no help when memory is short: where the page has other
+ * users it is one page more, and where it has none it is as large.  So then a
+ * lease that hasn't been used for lease_grace_ms is taken back, the least
+ * recently used first; its owner has the page sent.
  */
 
 #define CLOSE_PORTION	256
@@ -61,19 +72,33 @@ u64 umig_lease_count(void)
 	return READ_ONCE(nr_leases);
 }
 
-void umig_leases_init(struct umig_leases *leases)
+void umig_leases_init(struct umig_leases *leases,
+		      struct umig_account *account)
 {
 	xa_init_flags(&leases->ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	leases->next_id = 1;
 	leases->nr = 0;
+	leases->account = account;
+	atomic_set(&leases->lost, 0);
+}
+
+static u32 uid_of(const struct umig_leases *leases)
+{
+	return __kuid_val(leases->account->uid);
+}
+
+static bool at_limit_locked(const struct umig_leases *leases)
+{
+	return leases->nr >= READ_ONCE(umig_leases_per_file) ||
+	       leases->account->leases >= READ_ONCE(umig_leases_per_uid) ||
+	       nr_leases >= READ_ONCE(umig_leases_total);
 }
 
 static int link_locked(struct umig_leases *leases, struct lease *lease)
 {
 	int err;
 
-	if (leases->nr >= READ_ONCE(umig_leases_per_file) ||
-	    nr_leases >= READ_ONCE(umig_leases_total))
+	if (at_limit_locked(leases))
 		return -ENOSPC;
 	err = xa_alloc_cyclic(&leases->ids, &lease->id, lease, xa_limit_31b,
 			      &leases->next_id, GFP_KERNEL);
@@ -81,15 +106,21 @@ static int link_locked(struct umig_leases *leases, struct lease *lease)
 		return err;
 	list_add_tail(&lease->used_link, &by_use);
 	leases->nr++;
+	leases->account->leases++;
 	WRITE_ONCE(nr_leases, nr_leases + 1);
+	trace_umig_lease(uid_of(leases), lease->id, page_to_pfn(lease->page));
 	return 0;
 }
 
-static void free_locked(struct lease *lease)
+static void free_locked(struct lease *lease, enum umig_lease_end why)
 {
+	trace_umig_lease_end(uid_of(lease->owner), lease->id, why);
 	xa_erase(&lease->owner->ids, lease->id);
 	list_del(&lease->used_link);
 	lease->owner->nr--;
+	lease->owner->account->leases--;
+	if (why != UMIG_LEASE_GIVEN_BACK)
+		atomic_inc(&lease->owner->lost);
 	WRITE_ONCE(nr_leases, nr_leases - 1);
 	put_page(lease->page);
 	kmem_cache_free(lease_cache, lease);
@@ -123,6 +154,8 @@ int umig_lease_add(struct umig_leases *leases, struct folio *folio, u32 *id)
 	mutex_unlock(&lease_lock);
 	if (err)
 		kmem_cache_free(lease_cache, lease);
+	if (err == -ENOSPC)
+		umig_count(UMIG_LEASE_REFUSED);
 	return err;
 }
 
@@ -166,7 +199,7 @@ bool umig_lease_put(struct umig_leases *leases, u32 id)
 	mutex_lock(&lease_lock);
 	lease = xa_load(&leases->ids, id);
 	if (lease)
-		free_locked(lease);
+		free_locked(lease, UMIG_LEASE_GIVEN_BACK);
 	mutex_unlock(&lease_lock);
 	if (lease)
 		umig_count(UMIG_LEASE_RELEASED);
@@ -181,7 +214,7 @@ static unsigned int put_some(struct umig_leases *leases)
 
 	mutex_lock(&lease_lock);
 	xa_for_each(&leases->ids, id, lease) {
-		free_locked(lease);
+		free_locked(lease, UMIG_LEASE_GIVEN_BACK);
 		if (++nr == CLOSE_PORTION)
 			break;
 	}
@@ -208,19 +241,28 @@ unsigned int umig_lease_put_all(struct umig_leases *leases)
 	return total;
 }
 
-static unsigned int expire_some(unsigned long ttl)
+static unsigned int take_back_locked(unsigned long idle, unsigned int max,
+				     enum umig_lease_end why)
 {
 	unsigned int nr = 0;
 	struct lease *lease;
 
-	mutex_lock(&lease_lock);
-	while (nr < CLOSE_PORTION && !list_empty(&by_use)) {
+	while (nr < max && !list_empty(&by_use)) {
 		lease = list_first_entry(&by_use, struct lease, used_link);
-		if (time_before(jiffies, lease->used + ttl))
+		if (time_before(jiffies, lease->used + idle))
 			break;
-		free_locked(lease);
+		free_locked(lease, why);
 		nr++;
 	}
+	return nr;
+}
+
+static unsigned int expire_some(unsigned long ttl)
+{
+	unsigned int nr;
+
+	mutex_lock(&lease_lock);
+	nr = take_back_locked(ttl, CLOSE_PORTION, UMIG_LEASE_TIMED_OUT);
 	mutex_unlock(&lease_lock);
 	return nr;
 }
@@ -234,8 +276,35 @@ void umig_lease_expire(void)
 	do {
 		nr = expire_some(ttl);
 		umig_count_add(UMIG_LEASE_EXPIRED, nr);
+		if (nr)
+			umig_events_wake();
 		cond_resched();
 	} while (nr);
+}
+
+/**
+ * umig_lease_reclaim() - Memory is short: take back what isn't in use just now.
+ * @nr: at most so many.
+ *
+ * From reclaim: waits for nothing.
+ *
+ * Return: how many.
+ */
+unsigned long umig_lease_reclaim(unsigned long nr)
+{
+	unsigned long grace =
+		msecs_to_jiffies(READ_ONCE(umig_lease_grace_ms));
+	unsigned int done;
+
+	if (!mutex_trylock(&lease_lock))
+		return 0;
+	done = take_back_locked(grace, min(nr, (unsigned long)CLOSE_PORTION),
+				UMIG_LEASE_MEMORY_SHORT);
+	mutex_unlock(&lease_lock);
+	umig_count_add(UMIG_LEASE_RECLAIMED, done);
+	if (done)
+		umig_events_wake();
+	return done;
 }
 
 /* Not kmap'ed at once for both: the copy may meet broken memory and fail. */
@@ -263,7 +332,7 @@ static void convert_locked(struct lease *lease)
 	struct page *copy = copy_page_safely(lease->page);
 
 	if (!copy) {
-		free_locked(lease);
+		free_locked(lease, UMIG_LEASE_NO_COPY);
 		umig_count(UMIG_LEASE_EXPIRED);
 		return;
 	}
@@ -296,6 +365,7 @@ void umig_lease_convert_range(unsigned long start_pfn, unsigned long end_pfn)
 		cond_resched();
 	}
 	mutex_unlock(&lease_lock);
+	umig_events_wake();
 }
 
 int umig_lease_init(void)

@@ -11,6 +11,8 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include "account.h"
+#include "adopt.h"
 #include "blake2b.h"
 #include "chardev.h"
 #include "compat/compat.h"
@@ -22,8 +24,10 @@
 #include "hotplug.h"
 #include "index.h"
 #include "key.h"
+#include "ksm.h"
 #include "lease.h"
 #include "params.h"
+#include "procmem.h"
 
 /**
  * DOC: Loading
@@ -38,7 +42,7 @@
  *
  * 1. The device goes.  No file is open, or the module's reference count would
  *    have refused the unloading; so no ioctl runs and no lease exists.
- * 2. The shrinker and the clock stop: nobody asks the worker for anything now
+ * 2. The shrinkers and the clock stop: nobody asks the worker for anything now
  *    but the hooks.
  * 3. The hooks are detached.  unregister_kprobes() waits until no handler
  *    runs, so nobody fills the queue or raises the irq_work any more.
@@ -47,13 +51,16 @@
  *    by number.
  * 6. Memory is freed: the irq_work has been waited for, rcu_barrier() waits for
  *    entries that are still on their way.  The mm_structs of groups' members
- *    are let go: no file is left that could ask about them.
+ *    and of those whom pages were shared with are let go: no file is left that
+ *    could ask about them.
  *
  * A load that fails takes the same steps from where it got to.
  */
 
 /* Far from DEFAULT_SEEKS: an entry is dear to make again. */
-#define SHRINKER_SEEKS	64
+#define SHRINKER_SEEKS		64
+/* A lease that is taken back costs its owner one page more on the network. */
+#define LEASE_SHRINKER_SEEKS	16
 
 static unsigned int index_limit_mb;
 module_param(index_limit_mb, uint, 0444);
@@ -81,11 +88,23 @@ module_param_cb(lease_ttl_ms, &positive_ops, &umig_lease_ttl_ms, 0644);
 MODULE_PARM_DESC(lease_ttl_ms,
 		 "take back a lease not used for this long (default: 120000)");
 
+unsigned int umig_lease_grace_ms = 10000;
+__MODULE_PARM_TYPE(lease_grace_ms, "uint");
+module_param_cb(lease_grace_ms, &positive_ops, &umig_lease_grace_ms, 0644);
+MODULE_PARM_DESC(lease_grace_ms,
+		 "the same when memory is short (default: 10000)");
+
 unsigned int umig_leases_per_file = 262144;
 __MODULE_PARM_TYPE(leases_per_file, "uint");
 module_param_cb(leases_per_file, &positive_ops, &umig_leases_per_file, 0644);
 MODULE_PARM_DESC(leases_per_file,
 		 "leases that an open file may hold (default: 262144)");
+
+unsigned int umig_leases_per_uid = 786432;
+__MODULE_PARM_TYPE(leases_per_uid, "uint");
+module_param_cb(leases_per_uid, &positive_ops, &umig_leases_per_uid, 0644);
+MODULE_PARM_DESC(leases_per_uid,
+		 "leases that all files of a user may hold (default: 786432)");
 
 unsigned int umig_leases_total = 1048576;
 __MODULE_PARM_TYPE(leases_total, "uint");
@@ -93,14 +112,49 @@ module_param_cb(leases_total, &positive_ops, &umig_leases_total, 0644);
 MODULE_PARM_DESC(leases_total,
 		 "leases that all files together may hold (default: 1048576)");
 
+/* One call never costs more than a second. */
+static int set_rate(const char *val, const struct kernel_param *kp)
+{
+	unsigned int rate;
+	int err = kstrtouint(val, 0, &rate);
+
+	if (err)
+		return err;
+	if (rate && rate < UMIG_MAX_BATCH)
+		return -EINVAL;
+	return param_set_uint(val, kp);
+}
+
+static const struct kernel_param_ops rate_ops = {
+	.set = set_rate,
+	.get = param_get_uint,
+};
+
+unsigned int umig_confirm_rate = 1000000;
+__MODULE_PARM_TYPE(confirm_rate, "uint");
+module_param_cb(confirm_rate, &rate_ops, &umig_confirm_rate, 0644);
+MODULE_PARM_DESC(confirm_rate,
+		 "digests that a user may ask for in a second, 1024 or more, 0: no limit (default: 1000000)");
+
+unsigned int umig_members_total = 65536;
+__MODULE_PARM_TYPE(members_total, "uint");
+module_param_cb(members_total, &positive_ops, &umig_members_total, 0644);
+MODULE_PARM_DESC(members_total,
+		 "processes that may be in trust groups (default: 65536)");
+bool umig_share;
+module_param_named(share, umig_share, bool, 0644);
+MODULE_PARM_DESC(share,
+		 "SHARE maps merged pages instead of copying them (default: N)");
+
 #ifdef UMIG_DEBUG
 unsigned int umig_debug_break;
 module_param_named(debug_break, umig_debug_break, uint, 0644);
 MODULE_PARM_DESC(debug_break,
-		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers");
+		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers, 64 merge");
 #endif
 
 static struct shrinker *shrinker;
+static struct shrinker *lease_shrinker;
 
 static unsigned long shrink_count(struct shrinker *s,
 				  struct shrink_control *sc)
@@ -114,6 +168,39 @@ static unsigned long shrink_count(struct shrinker *s,
 static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 {
 	return umig_index_evict(sc->nr_to_scan);
+}
+
+static unsigned long lease_shrink_count(struct shrinker *s,
+					struct shrink_control *sc)
+{
+	return umig_lease_count() ?: SHRINK_EMPTY;
+}
+
+static unsigned long lease_shrink_scan(struct shrinker *s,
+				       struct shrink_control *sc)
+{
+	return umig_lease_reclaim(sc->nr_to_scan) ?: SHRINK_STOP;
+}
+
+static int register_shrinkers(void)
+{
+	shrinker = umig_shrinker_register(shrink_count, shrink_scan,
+					  SHRINKER_SEEKS);
+	if (!shrinker)
+		return -ENOMEM;
+	lease_shrinker = umig_shrinker_register(lease_shrink_count,
+						lease_shrink_scan,
+						LEASE_SHRINKER_SEEKS);
+	if (lease_shrinker)
+		return 0;
+	umig_shrinker_unregister(shrinker);
+	return -ENOMEM;
+}
+
+static void unregister_shrinkers(void)
+{
+	umig_shrinker_unregister(lease_shrinker);
+	umig_shrinker_unregister(shrinker);
 }
 
 static unsigned long limit_bytes(void)
@@ -170,6 +257,8 @@ static void free_all(void)
 	umig_lease_exit();
 	umig_index_exit();
 	umig_group_exit();
+	umig_account_exit();
+	umig_adopt_exit();
 	umig_key_wipe();
 }
 
@@ -183,6 +272,8 @@ static int attach(void)
 	err = umig_health_init();
 	if (err)
 		goto exit_hotplug;
+	umig_ksm_init();
+	umig_procmem_init();
 	err = umig_hook_register();
 	if (err)
 		goto exit_health;
@@ -208,19 +299,16 @@ static int start(void)
 	if (err)
 		goto unregister_hook;
 	umig_health_start();
-	shrinker = umig_shrinker_register(shrink_count, shrink_scan,
-					  SHRINKER_SEEKS);
-	if (!shrinker) {
-		err = -ENOMEM;
+	err = register_shrinkers();
+	if (err)
 		goto stop;
-	}
 	err = umig_chardev_init();
 	if (err)
-		goto unregister_shrinker;
+		goto unregister_shrinkers;
 	return 0;
 
-unregister_shrinker:
-	umig_shrinker_unregister(shrinker);
+unregister_shrinkers:
+	unregister_shrinkers();
 stop:
 	umig_health_stop();
 	umig_hook_unregister();
@@ -261,7 +349,7 @@ module_init(umig_init);
 static void __exit umig_exit(void)
 {
 	umig_chardev_exit();
-	umig_shrinker_unregister(shrinker);
+	unregister_shrinkers();
 	umig_health_stop();
 	umig_hook_unregister();
 	umig_hasher_stop();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RANGE: which pages of the caller's memory are merged, with which digest.
+ * RANGE: which pages of the caller's memory, or of another process's, are merged,
+ * with which digest.
  *
  * A page is looked at while a reference to it is held: mapping, node, digest,
  * mapping again.  References are taken without FOLL_PIN, which would un-merge
@@ -11,8 +12,10 @@
  * No page is hashed here.  A merged page that the index doesn't know is told
  * to it, and the caller that there is no digest yet.
  */
+#include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -25,8 +28,10 @@
 #include "hasher.h"
 #include "health.h"
 #include "index.h"
+#include "procmem.h"
 #include "stable_tree.h"
 #include "stats.h"
+#include "trace.h"
 
 #define GUP_PORTION	32
 
@@ -41,6 +46,7 @@
  * @nr_pages: pages that are part of a run.
  * @generation: of all digests.
  * @trusted: false: the hooks are in doubt, no digest is given.
+ * @foreign: another process's memory, which isn't waited for.
  */
 struct answer {
 	struct umig_run *runs;
@@ -52,6 +58,7 @@ struct answer {
 	u32 nr_pages;
 	u64 generation;
 	bool trusted;
+	bool foreign;
 };
 
 static void answer_reset(struct answer *a)
@@ -132,7 +139,8 @@ static bool look_slowly(struct answer *a, unsigned long addr)
 	bool found, room;
 
 	/* Killed while waiting: what is answered doesn't matter any more. */
-	found = !mmap_read_lock_killable(mm);
+	found = a->foreign ? mmap_read_trylock(mm) :
+			     !mmap_read_lock_killable(mm);
 	if (found) {
 		found = umig_get_mapped_page(mm, addr, &page);
 		mmap_read_unlock(mm);
@@ -205,7 +213,38 @@ static int range_check(const struct umig_range *cmd)
 	    check_add_overflow(cmd->addr, (u64)cmd->nr_pages << PAGE_SHIFT,
 			       &end))
 		return -EINVAL;
-	return cmd->mem_fd == -1 ? 0 : -EOPNOTSUPP;
+	return 0;
+}
+
+struct look {
+	struct answer *a;
+	unsigned long addr;
+	u32 nr;
+};
+
+static int look_as_owner(void *arg)
+{
+	struct look *look = arg;
+
+	return look_surely(look->a, look->addr, look->nr);
+}
+
+/* Looking needs current->mm to be the memory that is looked at. */
+static int look_from_where(const struct umig_range *cmd, struct answer *a)
+{
+	struct look look = { .a = a, .addr = cmd->addr, .nr = cmd->nr_pages };
+	struct mm_struct *mm;
+	int err;
+
+	if (cmd->mem_fd == -1)
+		return look_as_owner(&look);
+	mm = umig_procmem_get(cmd->mem_fd);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	a->foreign = true;
+	err = umig_procmem_run(mm, look_as_owner, &look);
+	mmput(mm);
+	return err;
 }
 
 static int range_answer(struct umig_ucmd *ucmd, const struct answer *a)
@@ -222,10 +261,11 @@ static int range_answer(struct umig_ucmd *ucmd, const struct answer *a)
 	cmd->nr_digests = a->nr_digests;
 	umig_count_add(UMIG_RANGE_PAGES, a->nr_pages);
 	umig_count_add(UMIG_RANGE_MERGED, a->nr_digests);
+	trace_umig_range(a->nr_pages, a->nr_digests, a->trusted);
 	return umig_ucmd_respond(ucmd);
 }
 
-/** umig_ioctl_range() - Look at a range of the caller's memory. */
+/** umig_ioctl_range() - Look at a range of memory. */
 int umig_ioctl_range(struct umig_ucmd *ucmd)
 {
 	struct umig_range *cmd = ucmd->cmd;
@@ -242,7 +282,7 @@ int umig_ioctl_range(struct umig_ucmd *ucmd)
 				   GFP_KERNEL);
 	err = -ENOMEM;
 	if (a.runs && a.digests)
-		err = look_surely(&a, cmd->addr, cmd->nr_pages);
+		err = look_from_where(cmd, &a);
 	if (!err)
 		err = range_answer(ucmd, &a);
 	kvfree(a.digests);

@@ -78,6 +78,7 @@
 const char umig_ksm_append[] = UMIG_KSM_APPEND;
 const char umig_ksm_remove[] = UMIG_KSM_REMOVE;
 const char umig_ksm_migrate[] = UMIG_KSM_MIGRATE;
+const char umig_ksm_merge_name[] = UMIG_KSM_MERGE;
 
 static unsigned long folio_mapping_word(struct folio *folio)
 {
@@ -187,13 +188,13 @@ static bool read_sharer(const struct umig_node *node,
 }
 
 /* The folio is the node's, referenced and locked. */
-static int any_sharer(const struct umig_node *node, umig_sharer_fn is_it,
-		      const void *arg)
+static int count_sharers(const struct umig_node *node, umig_sharer_fn is_it,
+			 const void *arg, int max)
 {
 	const struct hlist_node *link;
 	struct umig_sharer sharer;
 	struct umig_node copy;
-	int left;
+	int left, nr = 0;
 
 	if (copy_from_kernel_nofault(&copy, node, sizeof(copy)))
 		return -EPROTO;
@@ -201,35 +202,37 @@ static int any_sharer(const struct umig_node *node, umig_sharer_fn is_it,
 	for (link = copy.hlist.first; link; link = sharer.hlist.next) {
 		if (left-- <= 0 || !read_sharer(node, link, &sharer))
 			return -EPROTO;
-		if (is_it(sharer.mm, arg))
-			return 1;
+		if (is_it(sharer.mm, arg) && ++nr == max)
+			break;
 		cond_resched();
 	}
-	return 0;
+	return nr;
 }
 
 /**
- * umig_place_any_sharer() - Is one of those who share a page such a one?
+ * umig_place_count_sharers() - How many of those who share a page are such?
  * @place: node and page.
  * @folio: the page, with the caller's reference.
  * @is_it: the question; it gets an mm_struct's address and must not follow it.
  * @arg: for it.
+ * @max: so many are enough, above 0.
  *
  * Sleeps; looks at no more than KSM's max_page_sharing sharers.
  *
- * Return: 1: yes; 0: none of them, or the page isn't the node's any more;
+ * Return: how many; 0: none of them, or the page isn't the node's any more;
  * -EBUSY: somebody has locked the page; -EPROTO: the list isn't laid out as this
  * module knows it.
  */
-int umig_place_any_sharer(const struct umig_place *place, struct folio *folio,
-			  umig_sharer_fn is_it, const void *arg)
+int umig_place_count_sharers(const struct umig_place *place,
+			     struct folio *folio, umig_sharer_fn is_it,
+			     const void *arg, int max)
 {
 	int ret = 0;
 
 	if (!folio_trylock(folio))
 		return -EBUSY;
 	if (umig_folio_node(folio) == place->node)
-		ret = any_sharer(place->node, is_it, arg);
+		ret = count_sharers(place->node, is_it, arg, max);
 	folio_unlock(folio);
 	return ret;
 }
@@ -262,6 +265,23 @@ enum umig_append umig_append_args(struct pt_regs *regs,
 	if (folio_mapping_word(small_folio(page)) != node_mapping_word(node))
 		return UMIG_APPEND_ALIEN;
 	return UMIG_APPEND_NEW;
+}
+
+/**
+ * umig_append_mapping() - Whose mapping a call of stable_tree_append() adds.
+ * @regs: registers at its entry.
+ * @addr: out: where.
+ *
+ * Return: the process's memory.
+ */
+const struct mm_struct *umig_append_mapping(struct pt_regs *regs,
+					    unsigned long *addr)
+{
+	const struct umig_sharer *sharer =
+		(void *)regs_get_kernel_argument(regs, 0);
+
+	*addr = sharer->address & PAGE_MASK;
+	return sharer->mm;
 }
 
 /**

@@ -30,13 +30,15 @@ struct folio *umig_place_get_folio(const struct umig_place *place);
 
 typedef bool (*umig_sharer_fn)(const struct mm_struct *mm, const void *arg);
 
-int umig_place_any_sharer(const struct umig_place *place, struct folio *folio,
-			  umig_sharer_fn is_it, const void *arg);
+int umig_place_count_sharers(const struct umig_place *place,
+			     struct folio *folio, umig_sharer_fn is_it,
+			     const void *arg, int max);
 
-/* Which function of KSM to hook, and what its arguments mean. */
+/* Which functions of KSM to hook or call, and what the arguments mean. */
 extern const char umig_ksm_append[];
 extern const char umig_ksm_remove[];
 extern const char umig_ksm_migrate[];
+extern const char umig_ksm_merge_name[];
 
 /**
  * enum umig_append - What a call of KSM's append means.
@@ -55,6 +57,8 @@ enum umig_append {
 
 enum umig_append umig_append_args(struct pt_regs *regs,
 				  struct umig_place *place);
+const struct mm_struct *umig_append_mapping(struct pt_regs *regs,
+					    unsigned long *addr);
 struct umig_node *umig_remove_args(struct pt_regs *regs);
 bool umig_migrate_args(struct pt_regs *regs, struct umig_place *place);
 

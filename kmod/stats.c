@@ -61,5 +61,12 @@ void umig_stats_get(struct umig_stat *stat)
 	stat->confirm_other_group =
 		counted_for_root(UMIG_CONFIRM_OTHER_GROUP);
 	stat->confirm_busy = counted_for_root(UMIG_CONFIRM_BUSY);
+	stat->confirm_throttled = counted(UMIG_CONFIRM_THROTTLED);
+	stat->lease_refused = counted(UMIG_LEASE_REFUSED);
+	stat->lease_reclaimed = counted(UMIG_LEASE_RECLAIMED);
 	stat->group_members = umig_group_members();
+	stat->shared = counted(UMIG_SHARED);
+	stat->share_copied = counted(UMIG_SHARE_COPIED_PAGES);
+	stat->share_retried = counted(UMIG_SHARE_RETRIED);
+	stat->share_adopted = counted(UMIG_SHARE_ADOPTED);
 }

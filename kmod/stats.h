@@ -10,7 +10,7 @@
 
 struct umig_stat;
 
-/* Each is described in &struct umig_stat, under the same name. */
+/* Each is described in &struct umig_stat, under the same name or nearly so. */
 enum umig_counter {
 	UMIG_HOOK_INSERTS,
 	UMIG_HOOK_REMOVES,
@@ -35,6 +35,13 @@ enum umig_counter {
 	UMIG_LEASE_CONVERTED,
 	UMIG_CONFIRM_OTHER_GROUP,
 	UMIG_CONFIRM_BUSY,
+	UMIG_CONFIRM_THROTTLED,
+	UMIG_LEASE_REFUSED,
+	UMIG_LEASE_RECLAIMED,
+	UMIG_SHARED,
+	UMIG_SHARE_COPIED_PAGES,
+	UMIG_SHARE_RETRIED,
+	UMIG_SHARE_ADOPTED,
 	UMIG_NR_COUNTERS,
 };
 

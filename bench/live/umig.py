@@ -27,7 +27,8 @@ class UmigPair(Pair):
         process = Process(
             argv + ["--name", "bench", "--memory", str(self.tools.memory),
                     "--serial", "none", "--state-dir", self.path(name),
-                    "--control", control, "--dirty", self.tools.dirty],
+                    "--control", control, "--dirty",
+                    self.mode.get("dirty", self.tools.dirty)],
             self.path(name + ".log"), netns)
         self.processes.append(process)
         qmp = Qmp(control, process)
@@ -78,7 +79,7 @@ class UmigPair(Pair):
     def migrate(self):
         arguments = {
             "uri": f"tcp:{self.link.address}:{PORT}", "module": False,
-            "downtime-limit": self.tools.downtime_ms,
+            "downtime-limit": self.tools.umig_downtime_ms,
             "verify": bool(self.mode.get("verify")),
             **self._security("source"), **self.mode.get("migrate", {})}
         if self.mode.get("sealed"):
@@ -93,4 +94,5 @@ class UmigPair(Pair):
         if report["status"] != "completed":
             raise NotMoved(f"umig: {report['status']}: {report['error']}")
         return {"total_ms": report["total_ms"],
-                "downtime_ms": report["downtime_ms"], "report": report}
+                "downtime_ms": report["downtime_ms"], "report": report,
+                "dirty": self.source.qmp.call("query-dirty")}

@@ -21,6 +21,8 @@ static const struct {
 	unsigned int next;	/* the first version that isn't known any more */
 } known[] = {
 	{ KERNEL_VERSION(6, 1, 0), KERNEL_VERSION(6, 2, 0) },
+	{ KERNEL_VERSION(6, 12, 0), KERNEL_VERSION(6, 13, 0) },
+	{ KERNEL_VERSION(7, 2, 0), KERNEL_VERSION(7, 4, 0) },
 };
 
 /**

@@ -8,6 +8,7 @@
 #define UMIG_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/pagevec.h>
 #include <linux/sched/coredump.h>
 #include <linux/shrinker.h>
 #include <linux/uaccess.h>
@@ -51,6 +52,26 @@ static inline unsigned int umig_folio_mapcount(struct folio *folio)
 	return folio_mapcount(folio);
 #else
 	return page_mapcount(folio_page(folio, 0));
+#endif
+}
+
+/*
+ * Let go of the pages that this CPU keeps on their way to the LRU.  There is no
+ * function for modules that does just that: giving back a batch of pages does it
+ * on the way, an empty one too.  pagevecs became folio batches in 6.4.
+ */
+static inline void umig_lru_drain_cpu(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	__folio_batch_release(&batch);
+#else
+	struct pagevec batch;
+
+	pagevec_init(&batch);
+	__pagevec_release(&batch);
 #endif
 }
 

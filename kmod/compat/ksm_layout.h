@@ -76,9 +76,11 @@ static_assert(sizeof(struct umig_sharer) == 64);
  *	stable_tree_append(rmap_item, stable_node, bypass)
  *	remove_node_from_stable_tree(stable_node)
  *	folio_migrate_ksm(newfolio, folio)
+ *	try_to_merge_one_page(vma, page, kpage)
  */
 #define UMIG_KSM_APPEND		"stable_tree_append"
 #define UMIG_KSM_REMOVE		"remove_node_from_stable_tree"
 #define UMIG_KSM_MIGRATE	"folio_migrate_ksm"
+#define UMIG_KSM_MERGE		"try_to_merge_one_page"
 
 #endif

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "abi_layout.h"
 #include "dev.h"
 #include "harness.h"
 #include "ksm.h"
@@ -78,6 +79,15 @@ static struct umig_fill fill_arg(void)
 	};
 }
 
+static struct umig_share share_arg(void)
+{
+	return (struct umig_share){
+		.size = sizeof(struct umig_share),
+		.items = (uintptr_t)items,
+		.nr = 1,
+	};
+}
+
 static struct umig_release release_arg(void)
 {
 	return (struct umig_release){
@@ -98,6 +108,11 @@ static struct umig_join join_arg(void)
 	return (struct umig_join){ .size = sizeof(struct umig_join) };
 }
 
+static struct umig_events events_arg(void)
+{
+	return (struct umig_events){ .size = sizeof(struct umig_events) };
+}
+
 /* All ioctls in one table, for what is common to all. */
 union any_arg {
 	uint32_t size;
@@ -112,6 +127,8 @@ union any_arg {
 	struct umig_release release;
 	struct umig_stat stat;
 	struct umig_join join;
+	struct umig_share share;
+	struct umig_events events;
 	char bytes[2 * PAGE];
 };
 
@@ -140,6 +157,8 @@ static const struct ioctl_kind kinds[] = {
 	UNCHANGED(RELEASE, umig_release, true, true),
 	KIND(STAT, umig_stat, FIRST_STAT, false, true),
 	UNCHANGED(JOIN, umig_join, false, false),
+	UNCHANGED(SHARE, umig_share, true, true),
+	UNCHANGED(EVENTS, umig_events, false, true),
 };
 
 static void valid_arg(unsigned long nr, union any_arg *arg)
@@ -170,6 +189,12 @@ static void valid_arg(unsigned long nr, union any_arg *arg)
 	case UMIG_IOC_JOIN:
 		arg->join = join_arg();
 		break;
+	case UMIG_IOC_SHARE:
+		arg->share = share_arg();
+		break;
+	case UMIG_IOC_EVENTS:
+		arg->events = events_arg();
+		break;
 	}
 }
 
@@ -184,8 +209,8 @@ static void test_unknown(void)
 	int fd = dev_fresh("");
 	char arg[PAGE] = {};
 
-	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0x08), arg), ENOTTY,
-	       "number 8", "unknown");
+	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0x7f), arg), ENOTTY,
+	       "number 127", "unknown");
 	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE, 0xff), arg), ENOTTY,
 	       "number 255", "unknown");
 	expect(dev_ioctl(fd, _IO(UMIG_IOC_TYPE + 1, 0), arg), ENOTTY,
@@ -391,8 +416,9 @@ static void test_range(void)
 	RANGE_CASE("no room for runs", EINVAL, a.nr_runs = 0);
 	RANGE_CASE("address wraps", EINVAL, a.addr = -(uint64_t)PAGE);
 	RANGE_CASE("kernel address", 0, a.addr = 0xffff888000000000);
-	RANGE_CASE("another process", EOPNOTSUPP, a.mem_fd = fd);
-	RANGE_CASE("mem_fd -2", EOPNOTSUPP, a.mem_fd = -2);
+	RANGE_CASE("mem_fd: another file", EBADF, a.mem_fd = fd);
+	RANGE_CASE("mem_fd: no file", EBADF, a.mem_fd = 1000);
+	RANGE_CASE("mem_fd -2", EBADF, a.mem_fd = -2);
 	RANGE_CASE("bad runs", EFAULT, a.runs = BAD_POINTER);
 	RANGE_CASE("bad digests", EFAULT, a.digests = BAD_POINTER);
 	RANGE_CASE("largest", 0, {
@@ -453,6 +479,85 @@ static void test_fill(void)
 	close(fd);
 }
 
+/* One item: what it answers for @addr and @lease. */
+static int share_one(int fd, void *addr, uint32_t lease)
+{
+	uint32_t filled, shared;
+	struct umig_fill_item item = {
+		.addr = (uintptr_t)addr,
+		.lease = lease,
+		.result = 99,
+	};
+	int err = dev_share(fd, &item, 1, &filled, &shared);
+
+	CHECK(err || (filled == (item.result >= 0) &&
+		      shared == (item.result == 0)),
+	      "counted %u and %u, but result %d", filled, shared,
+	      item.result);
+	return err ? err : item.result;
+}
+
+/* Memory of its own, nothing mergeable: what can't be shared is copied. */
+static void share_items(int fd)
+{
+	uint32_t lease, held;
+	char *two;
+
+	two = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(two != MAP_FAILED, "mmap");
+	munmap(two + PAGE, PAGE);
+	REQUIRE(!dev_confirm(fd, held_digests, 1, &lease, &held) && held == 1,
+		"not held");
+	expect(share_one(fd, two, lease), -UMIG_SHARE_COPIED, "SHARE",
+	       "memory that isn't mergeable");
+	CHECK(!memcmp(two, region.base, PAGE), "another content");
+	expect(share_one(fd, two + 8, lease), EINVAL, "SHARE", "unaligned");
+	expect(share_one(fd, two + PAGE, lease), EFAULT, "SHARE",
+	       "nothing mapped");
+	expect(share_one(fd, (void *)0xffff888000000000, lease), EFAULT,
+	       "SHARE", "the kernel's memory");
+	expect(share_one(fd, two, lease + 1), ENOENT, "SHARE", "no lease");
+	mprotect(two, PAGE, PROT_READ);
+	expect(share_one(fd, two, lease), EFAULT, "SHARE", "read-only memory");
+	munmap(two, PAGE);
+	two = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	madvise(two, PAGE, MADV_MERGEABLE);
+	expect(share_one(fd, two, lease), -UMIG_SHARE_COPIED, "SHARE",
+	       "shared memory");
+	CHECK(!memcmp(two, region.base, PAGE), "another content");
+	munmap(two, PAGE);
+}
+
+static void test_share(void)
+{
+	int fd = dev_fresh("share=1");
+	struct umig_share arg = share_arg();
+	uint32_t max = dev_info(fd).max_batch;
+
+	arg.nr = 0;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EINVAL, "SHARE", "none");
+	arg.nr = max + 1;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EINVAL, "SHARE",
+	       "too many");
+	arg.nr = max;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), 0, "SHARE", "largest");
+	arg.reserved = 1;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EINVAL, "SHARE",
+	       "reserved");
+	arg.reserved = 0;
+	arg.items = BAD_POINTER;
+	expect(dev_ioctl(fd, UMIG_IOC_SHARE, &arg), EFAULT, "SHARE",
+	       "bad items");
+	ksm_write("pages_to_scan", 1);
+	ksm_write("run", 1);
+	REQUIRE(dev_settle(fd), "not settled");
+	share_items(fd);
+	ksm_write("run", 0);
+	close(fd);
+}
+
 static void test_release(void)
 {
 	int fd = dev_fresh("");
@@ -507,6 +612,153 @@ static void test_read(void)
 	close(fd);
 }
 
+/*
+ * ioctl() as a 32-bit program calls it, by the kernel's 32-bit entry; @arg is
+ * below 4 GiB.  -ENOSYS: there is no such entry.
+ */
+static int ioctl32(int fd, unsigned long nr, void *arg)
+{
+	long ret = 54;
+
+	__asm__ volatile("int $0x80" : "+a"(ret)
+			 : "b"((long)fd), "c"(nr), "d"(arg)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
+static int try_ioctl32(int fd)
+{
+	/* getpid(2) of 32-bit programs, if it doesn't kill us */
+	long ret = 20;
+
+	(void)fd;
+	__asm__ volatile("int $0x80" : "+a"(ret)
+			 : : "memory", "r8", "r9", "r10", "r11");
+	return ret == getpid() ? 0 : -ENOSYS;
+}
+
+static bool has_ioctl32(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(-try_ioctl32(-1));
+	return pid > 0 && waitpid(pid, &status, 0) == pid &&
+	       WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static void compare_info(int fd, union any_arg *arg)
+{
+	struct umig_info info = dev_info(fd);
+
+	valid_arg(UMIG_IOC_INFO, arg);
+	expect(ioctl32(fd, UMIG_IOC_INFO, arg), 0, "INFO", "32-bit");
+	CHECK(!memcmp(&info, arg, sizeof(info)),
+	      "INFO differs for a 32-bit program");
+}
+
+/* The whole way of a page, with nothing but 32-bit calls. */
+static void fill_32bit(int fd, union any_arg *arg, char *page)
+{
+	valid_arg(UMIG_IOC_CONFIRM, arg);
+	expect(ioctl32(fd, UMIG_IOC_CONFIRM, arg), 0, "CONFIRM", "32-bit");
+	CHECK(arg->confirm.nr_held == PAGES, "%u held", arg->confirm.nr_held);
+	items[0] = (struct umig_fill_item){ (uintptr_t)page, leases[0], 99 };
+	valid_arg(UMIG_IOC_FILL, arg);
+	expect(ioctl32(fd, UMIG_IOC_FILL, arg), 0, "FILL", "32-bit");
+	CHECK(!items[0].result && !memcmp(page, region.base, PAGE),
+	      "result %d, or another content", items[0].result);
+	valid_arg(UMIG_IOC_RELEASE, arg);
+	arg->release.nr = PAGES;
+	expect(ioctl32(fd, UMIG_IOC_RELEASE, arg), 0, "RELEASE", "32-bit");
+	CHECK(arg->release.nr_released == PAGES, "%u released",
+	      arg->release.nr_released);
+}
+
+static void test_32bit(void)
+{
+	int fd = dev_fresh("");
+	union any_arg *arg = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1,
+				  0);
+	size_t i;
+
+	REQUIRE(arg != MAP_FAILED, "mmap");
+	if (!has_ioctl32()) {
+		test_skip("this kernel has no 32-bit system calls");
+		goto out;
+	}
+	REQUIRE(dev_settle(fd), "not settled");
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		valid_arg(kinds[i].nr, arg);
+		expect(ioctl32(fd, kinds[i].nr, arg), 0, kinds[i].name,
+		       "32-bit");
+		valid_arg(kinds[i].nr, arg);
+		arg->flags = 1u << 31;
+		expect(ioctl32(fd, kinds[i].nr, arg), EINVAL, kinds[i].name,
+		       "32-bit, unknown flag");
+		expect(ioctl32(fd, kinds[i].nr, NULL), EFAULT, kinds[i].name,
+		       "32-bit, no argument");
+	}
+	dev_release_all(fd, &(uint32_t){ 0 });
+	expect(ioctl32(fd, _IO(UMIG_IOC_TYPE, 0x7f), arg), ENOTTY,
+	       "number 127", "32-bit");
+	compare_info(fd, arg);
+	fill_32bit(fd, arg, (char *)arg + 3 * PAGE);
+out:
+	munmap(arg, 4 * PAGE);
+	close(fd);
+}
+
+static void test_join(void)
+{
+	int fd = dev_fresh("");
+	struct umig_join arg = join_arg();
+	int other = dev_open();
+
+	/* The common group changes nothing but that it can't be left. */
+	expect(dev_ioctl(fd, UMIG_IOC_JOIN, &arg), 0, "JOIN", "common");
+	expect(dev_ioctl(fd, UMIG_IOC_JOIN, &arg), 0, "JOIN", "twice");
+	arg.group[0] = 1;
+	expect(dev_ioctl(fd, UMIG_IOC_JOIN, &arg), EBUSY, "JOIN",
+	       "another group on that file");
+	CHECK(dev_stat(other).group_members == 0, "a member by mistake");
+	close(other);
+	close(fd);
+}
+
+/* Limits that would be none, or none that one can live with, are refused. */
+static void test_parameters(void)
+{
+	static const struct {
+		const char *name, *value;
+		int want;
+	} tries[] = {
+		{ "lease_ttl_ms", "0", EINVAL },
+		{ "lease_grace_ms", "0", EINVAL },
+		{ "leases_per_file", "0", EINVAL },
+		{ "leases_per_uid", "0", EINVAL },
+		{ "leases_total", "-1", EINVAL },
+		{ "members_total", "0", EINVAL },
+		{ "confirm_rate", "1023", EINVAL },
+		{ "confirm_rate", "fast", EINVAL },
+		{ "confirm_rate", "0", 0 },
+		{ "confirm_rate", "1024", 0 },
+	};
+	int fd = dev_fresh("");
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(tries); i++) {
+		snprintf(path, sizeof(path),
+			 "/sys/module/umig/parameters/%s", tries[i].name);
+		expect(write_file(path, tries[i].value), tries[i].want,
+		       tries[i].name, tries[i].value);
+	}
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "unknown ioctls", test_unknown },
 	{ "sizes of arguments", test_sizes },
@@ -518,8 +770,12 @@ static const struct test_case cases[] = {
 	{ "RANGE", test_range },
 	{ "CONFIRM leases nothing on an error", test_confirm },
 	{ "FILL", test_fill },
+	{ "SHARE", test_share },
 	{ "RELEASE", test_release },
 	{ "read and lseek", test_read },
+	{ "JOIN", test_join },
+	{ "32-bit programs", test_32bit },
+	{ "module parameters", test_parameters },
 };
 
 int main(void)

@@ -26,6 +26,7 @@ enum order {
 	CONFIRM_KEEP,
 	CONFIRM_OTHER_FILE,
 	EXPORTED,
+	SHARERS,
 	CLOSE,
 	FORK,
 };
@@ -97,6 +98,7 @@ static bool is_asked(const struct umig_record *record, unsigned int nr)
 	return false;
 }
 
+/* Counts the records of the contents asked for, or adds up their sharers. */
 static int exported(const struct request *r)
 {
 	struct umig_record batch[64];
@@ -109,7 +111,9 @@ static int exported(const struct request *r)
 	lseek(me.fd, 0, SEEK_SET);
 	while ((n = read(me.fd, batch, sizeof(batch))) > 0)
 		for (i = 0; i < n / sizeof(batch[0]); i++)
-			found += is_asked(&batch[i], r->nr);
+			if (is_asked(&batch[i], r->nr))
+				found += r->order == SHARERS ?
+					 batch[i].sharers : 1;
 	return n < 0 ? -errno : found;
 }
 
@@ -148,6 +152,7 @@ static int obey(const struct request *r)
 	case CONFIRM_OTHER_FILE:
 		return on_other_file(r, confirm_on);
 	case EXPORTED:
+	case SHARERS:
 		return exported(r);
 	case CLOSE:
 		close(me.fd);
@@ -277,6 +282,11 @@ int actor_confirm_other_file(struct actor *a, uint64_t first, unsigned int nr)
 int actor_exported(struct actor *a, uint64_t first, unsigned int nr)
 {
 	return tell(a, EXPORTED, first, nr);
+}
+
+int actor_sharers(struct actor *a, uint64_t first, unsigned int nr)
+{
+	return tell(a, SHARERS, first, nr);
 }
 
 int actor_close(struct actor *a)

@@ -38,6 +38,7 @@ void actor_kill(struct actor *a);
  * confirm: how many of so many seeds are held, for its file; leases are given
  * back at once, or kept.
  * exported: how many of them read(2) tells of.
+ * sharers: how many mappings it tells of, of all of them together.
  * fork: a child with a copy of the memory, which does nothing, until the end.
  */
 int actor_join(struct actor *a, char name);
@@ -49,6 +50,7 @@ int actor_confirm(struct actor *a, uint64_t first, unsigned int nr);
 int actor_confirm_keep(struct actor *a, uint64_t first, unsigned int nr);
 int actor_confirm_other_file(struct actor *a, uint64_t first, unsigned int nr);
 int actor_exported(struct actor *a, uint64_t first, unsigned int nr);
+int actor_sharers(struct actor *a, uint64_t first, unsigned int nr);
 int actor_close(struct actor *a);
 int actor_fork(struct actor *a);
 

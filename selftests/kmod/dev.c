@@ -213,6 +213,21 @@ int dev_fill(int fd, struct umig_fill_item *items, uint32_t nr,
 	return err;
 }
 
+int dev_share(int fd, struct umig_fill_item *items, uint32_t nr,
+	      uint32_t *filled, uint32_t *shared)
+{
+	struct umig_share s = {
+		.size = sizeof(s),
+		.items = (uintptr_t)items,
+		.nr = nr,
+	};
+	int err = dev_ioctl(fd, UMIG_IOC_SHARE, &s);
+
+	*filled = err ? 0 : s.nr_filled;
+	*shared = err ? 0 : s.nr_shared;
+	return err;
+}
+
 int dev_fill_page(int fd, uint32_t lease, void *page)
 {
 	struct umig_fill_item item = {

@@ -43,6 +43,9 @@ int dev_confirm(int fd, digest_t *digests, uint32_t nr, uint32_t *leases,
 		uint32_t *held);
 int dev_fill(int fd, struct umig_fill_item *items, uint32_t nr,
 	     uint32_t *filled);
+/* As dev_fill(), by SHARE; @shared: how many of them cost no memory. */
+int dev_share(int fd, struct umig_fill_item *items, uint32_t nr,
+	      uint32_t *filled, uint32_t *shared);
 int dev_fill_page(int fd, uint32_t lease, void *page);
 int dev_release(int fd, uint32_t *leases, uint32_t nr, uint32_t *released);
 int dev_release_all(int fd, uint32_t *released);

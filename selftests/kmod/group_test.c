@@ -118,6 +118,53 @@ static void test_apart(void)
 	close(fd);
 }
 
+static void expect_sharers(struct actor *a, uint64_t first, int want,
+			   const char *who)
+{
+	int sharers = actor_sharers(a, first, PAGES);
+
+	CHECK(sharers == want, "read(2) tells %s of %d sharers, should be %d",
+	      who, sharers, want);
+}
+
+/* Who shares a page with the group is the group's affair alone. */
+static void test_sharers(void)
+{
+	int fd = set_up();
+	struct actor a1 = actor_start_in('a'), a2 = actor_start_in('a');
+	struct actor b = actor_start_in('b'), c = actor_start();
+
+	CHECK(!actor_map(&a1, SEED, PAGES) && !actor_map(&a2, SEED, PAGES) &&
+	      !actor_map(&b, SEED, PAGES) && !actor_map(&c, SEED, PAGES) &&
+	      !actor_merged(&a1) && !actor_merged(&a2) &&
+	      !actor_merged(&b) && !actor_merged(&c), "not merged");
+	ksm_write("run", 0);
+	CHECK(dev_settle(fd), "not settled");
+	expect_sharers(&a1, SEED, 2 * PAGES, "a group of two");
+	expect_sharers(&b, SEED, PAGES, "a group of one");
+	expect_sharers(&c, SEED, PAGES, "the common group");
+	actor_kill(&a1);
+	actor_kill(&a2);
+	actor_kill(&b);
+	actor_kill(&c);
+	close(fd);
+}
+
+/* Without groups read(2) counts as the page tables do. */
+static void test_sharers_without_groups(void)
+{
+	int fd = set_up();
+	struct actor c1 = actor_start(), c2 = actor_start();
+
+	share(fd, &c1, &c2, SEED);
+	expect_sharers(&c1, SEED, 2 * PAGES, "the common group");
+	CHECK(!actor_fork(&c1), "no child");
+	expect_sharers(&c2, SEED, 3 * PAGES, "the common group, after fork");
+	actor_kill(&c1);
+	actor_kill(&c2);
+	close(fd);
+}
+
 static void test_common_pages(void)
 {
 	int fd = set_up();
@@ -482,12 +529,32 @@ static void test_unload(void)
 	CHECK(!module_load(""), "not loaded again");
 }
 
+static void test_members_limit(void)
+{
+	int fd = set_up();
+	struct actor a = actor_start(), b = actor_start();
+
+	module_param("members_total", 1);
+	CHECK(actor_join(&a, 'a') == 0, "the first can't join");
+	CHECK(actor_join(&b, 'b') == -ENOSPC, "one too many joins");
+	CHECK(actor_join(&a, 'a') == 0, "the same again");
+	CHECK(actor_join(&b, COMMON) == 0, "the common group counts");
+	CHECK(dev_stat(fd).group_members == 1, "%llu members",
+	      (unsigned long long)dev_stat(fd).group_members);
+	actor_kill(&a);
+	actor_kill(&b);
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "a group's pages are told to the group alone", test_apart },
 	{ "pages of the common group, and of two groups", test_common_pages },
+	{ "sharers of other groups aren't counted", test_sharers },
+	{ "without groups all sharers are", test_sharers_without_groups },
 	{ "pages of a group and of the common one", test_mixed_pages },
 	{ "a content in several pages", test_chains },
 	{ "who may join what", test_join_rules },
+	{ "how many may join", test_members_limit },
 	{ "closing files tells nothing", test_close },
 	{ "a group's death tells nothing", test_death },
 	{ "a child is of the common group", test_fork },

@@ -14,10 +14,15 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "kcore.h"
 
 #define PM_PRESENT (1ull << 63)
 #define PM_PFN ((1ull << 55) - 1)
 #define KPF_KSM (1ull << 21)
+/* The low bits of page->mapping. */
+#define MAPPING_FLAGS 3ull
+#define MAPPING_ANON 1ull
+#define MAPPING_KSM 3ull
 #define MOVE_ALL 4	/* MPOL_MF_MOVE_ALL */
 
 static void knob_path(char *path, size_t len, const char *knob)
@@ -67,6 +72,8 @@ void ksm_reset(void)
 	ksm_write("max_page_sharing", 256);
 	ksm_write("stable_node_chains_prune_millisecs", 2000);
 	ksm_write("use_zero_pages", 0);
+	/* Since 6.7 a page that has not merged for long is passed over. */
+	ksm_try_write("smart_scan", 0);
 }
 
 void ksm_run(void)
@@ -137,8 +144,12 @@ bool region_intact(const struct region *r)
 static bool all_merged(void *arg)
 {
 	const struct region *r = arg;
+	bool merged = true;
+	size_t i;
 
-	return walk_count(r->base, r->pages) == r->pages;
+	for (i = 0; i < r->pages && merged; i++)
+		walk(r->base + i * PAGE, 1, &merged);
+	return merged;
 }
 
 bool region_wait_merged(const struct region *r)
@@ -202,7 +213,7 @@ static uint64_t pagemap_entry(const void *addr)
 	return entry;
 }
 
-static bool pfn_is_ksm(uint64_t pfn)
+static bool kpageflags_say_ksm(uint64_t pfn)
 {
 	static int fd = -1;
 	uint64_t flags;
@@ -211,6 +222,41 @@ static bool pfn_is_ksm(uint64_t pfn)
 		  pfn * sizeof(flags)) != sizeof(flags))
 		return false;
 	return flags & KPF_KSM;
+}
+
+/*
+ * On 6.12 /proc/kpageflags calls every anonymous page one of KSM.  Whether it
+ * does is asked of a page that KSM never saw.
+ */
+static bool kpageflags_lie(void)
+{
+	static int lie = -1;
+	uint64_t pfn, mapping;
+	char *page;
+
+	if (lie >= 0)
+		return lie;
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	if (page == MAP_FAILED)
+		bail("no memory");
+	*page = 1;
+	pfn = pagemap_entry(page) & PM_PFN;
+	lie = kpageflags_say_ksm(pfn);
+	mapping = lie ? kcore_page_mapping(pfn) : MAPPING_ANON;
+	if ((mapping & MAPPING_FLAGS) != MAPPING_ANON)
+		bail("/proc/kcore: an anonymous page's mapping is %llx",
+		     (unsigned long long)mapping);
+	munmap(page, PAGE);
+	return lie;
+}
+
+static bool pfn_is_ksm(uint64_t pfn)
+{
+	if (kpageflags_lie())
+		return (kcore_page_mapping(pfn) & MAPPING_FLAGS) ==
+		       MAPPING_KSM;
+	return kpageflags_say_ksm(pfn);
 }
 
 bool walk_present(const void *addr)

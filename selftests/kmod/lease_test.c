@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -268,6 +269,106 @@ static void test_limits(void)
 	tear_down(fd);
 }
 
+#define LIMITED 30
+#define OTHER_USER 1000
+
+/* In a process of another user: how many leases two files of it get. */
+static int leases_of_other_user(void)
+{
+	uint32_t held = 0, more = 0;
+	int one, two;
+
+	if (setgid(OTHER_USER) || setuid(OTHER_USER))
+		return 255;
+	one = dev_open();
+	two = dev_open();
+	if (dev_confirm(one, digests, LIMITED - 10, leases, &held) ||
+	    dev_confirm(two, digests, LIMITED - 10, leases, &more))
+		return 255;
+	return held + more;
+}
+
+static void test_limit_by_user(void)
+{
+	int fd = set_up(""), other = dev_open(), status;
+	pid_t pid;
+
+	REQUIRE(!chmod("/dev/umig", 0666), "chmod: %s", strerror(errno));
+	module_param("leases_per_uid", LIMITED);
+	CHECK(lease_all(fd) == LIMITED, "%llu leases with a limit of %u",
+	      (unsigned long long)dev_stat(fd).leases, LIMITED);
+	CHECK(lease_all(other) == 0, "another file of the user gets leases");
+	pid = fork();
+	if (pid == 0)
+		_exit(leases_of_other_user());
+	REQUIRE(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "fork");
+	CHECK(WEXITSTATUS(status) == LIMITED, "%d leases of another user",
+	      WEXITSTATUS(status));
+	CHECK(dev_stat(fd).lease_refused == 2 * CONTENTS - LIMITED +
+	      2 * (LIMITED - 10) - LIMITED, "%llu refusals counted",
+	      (unsigned long long)dev_stat(fd).lease_refused);
+	close(fd);
+	CHECK(lease_all(other) == LIMITED, "no room after a file is closed");
+	tear_down(other);
+}
+
+#define RATE 1024
+
+/* The lower bound holds however slow the machine is. */
+static void test_rate(void)
+{
+	static digest_t unknown[RATE];
+	static uint32_t answers[RATE];
+	int fd = set_up("confirm_rate=1024"), other = dev_open(), i;
+	uint64_t start = now_ms();
+	uint32_t held;
+
+	randombytes_buf(unknown, sizeof(unknown));
+	for (i = 0; i < 5; i++)
+		REQUIRE(!dev_confirm(i % 2 ? fd : other, unknown, RATE,
+				     answers, &held) && !held, "CONFIRM");
+	CHECK(now_ms() - start >= 2500, "5 x %u digests in %llu ms", RATE,
+	      (unsigned long long)(now_ms() - start));
+	CHECK(dev_stat(fd).confirm_throttled > 0, "not counted");
+	close(other);
+	/* A new file doesn't begin anew. */
+	start = now_ms();
+	other = dev_open();
+	for (i = 0; i < 2; i++)
+		REQUIRE(!dev_confirm(other, unknown, RATE, answers, &held),
+			"CONFIRM");
+	CHECK(now_ms() - start >= 1000, "2 x %u more in %llu ms", RATE,
+	      (unsigned long long)(now_ms() - start));
+	close(other);
+	tear_down(fd);
+}
+
+static bool reclaimed_all(void *arg)
+{
+	write_file("/proc/sys/vm/drop_caches", "2");
+	return no_leases(arg);
+}
+
+static void test_memory_pressure(void)
+{
+	int fd = set_up("lease_grace_ms=3600000");
+	char page[PAGE] __attribute__((aligned(PAGE)));
+
+	REQUIRE(lease_all(fd) == CONTENTS, "not all held");
+	REQUIRE(!write_file("/proc/sys/vm/drop_caches", "2"), "drop_caches");
+	CHECK(dev_stat(fd).leases == CONTENTS, "leases in use taken back");
+	CHECK(!wrong_leases(fd), "%zu wrong", wrong_leases(fd));
+	module_param("lease_grace_ms", 1);
+	CHECK(wait_until(reclaimed_all, &fd, 20000), "%llu leases left",
+	      (unsigned long long)dev_stat(fd).leases);
+	CHECK(dev_stat(fd).lease_reclaimed == CONTENTS, "%llu counted",
+	      (unsigned long long)dev_stat(fd).lease_reclaimed);
+	CHECK(dev_fill_page(fd, leases[0], page) == -ENOENT,
+	      "a lease that was taken back fills");
+	CHECK(region_intact(&region), "the users' content is wrong");
+	tear_down(fd);
+}
+
 static bool one_lease(void *arg)
 {
 	return dev_stat(*(int *)arg).leases == 1;
@@ -413,6 +514,9 @@ static const struct test_case cases[] = {
 	{ "close releases", test_close },
 	{ "the owner's death releases", test_death },
 	{ "limits by file and in total", test_limits },
+	{ "limit by user", test_limit_by_user },
+	{ "CONFIRM is paced by user", test_rate },
+	{ "short memory takes back what isn't in use", test_memory_pressure },
 	{ "unused leases expire, used ones don't", test_expiry },
 	{ "results of FILL by item", test_fill_items },
 	{ "one lease in 64 is hashed again", test_rehash },

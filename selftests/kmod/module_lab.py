@@ -18,11 +18,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(
 # pylint: disable=wrong-import-position
 from lab import debug_kernel
 from lab.cluster import Cluster
+from lab.scenario import BUILD, MODULES
 from lab.tap import Skip, Tap, check, diag
 
-REPO = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
 SECONDS = int(os.environ.get("UMIG_CHURN_SECONDS") or 30)
 # Memory that can go offline, for the leases in it, and two memory nodes.
 CMDLINE = "movablecore=1G numa=fake=2"
@@ -43,9 +41,12 @@ PROGRAMS = {
     "lease_test": [["lease_test"]],
     "group_test": [["group_test", SECONDS]],
     "hooks_test": [["hooks_test"]],
+    "observe_test": [["observe_test"]],
     "numa_test": [["numa_test"]],
     "offline_test": [["offline_test"]],
+    "share_test": [["share_test"]],
     "swap_test": [["swap_test"]],
+    "remote_test": [["remote_test"]],
     "refuse_test": [DEBUG + ["refuse_test"]],
     "unload_test": [["unload_test"]],
     "churn_test": [
@@ -130,8 +131,8 @@ def main():
     names = sys.argv[1:] or list(PROGRAMS)
     programs = os.path.join(BUILD, "selftests/kmod")
     files = [(os.path.join(programs, n), f"/bin/{n}") for n in names]
-    modules = [os.path.join(BUILD, "umig.ko"),
-               os.path.join(BUILD, "umig-debug.ko")]
+    modules = [os.path.join(MODULES, "umig.ko"),
+               os.path.join(MODULES, "umig-debug.ko")]
     tap = Tap()
     with tap.lab("no kernel complaint"):
         with Cluster(1, files=files, ko=modules, cmdline=CMDLINE, cpus=2,

@@ -179,12 +179,43 @@ static void test_sharers_late(void)
 	close(fd);
 }
 
+/* KSM's merging function isn't there: all goes on, but copies are made. */
+static void test_merge(void)
+{
+	struct umig_fill_item item = {};
+	uint32_t held, filled, shared;
+	struct region r, target;
+	digest_t d[1];
+	int fd;
+
+	ksm_reset();
+	fd = dev_fresh("debug_break=64 share=1");
+	merge(&r, SEED);
+	REQUIRE(dev_settle(fd), "not settled");
+	ksm_run();
+	CHECK(!(dev_info(fd).features & UMIG_FEATURE_SHARE), "SHARE is there");
+	digest_of_seed(SEED, d[0]);
+	REQUIRE(!dev_confirm(fd, d, 1, &item.lease, &held) && held == 1,
+		"not held");
+	region_map(&target, 1, 1, 2 * SEED);
+	item.addr = (uintptr_t)target.base;
+	CHECK(!dev_share(fd, &item, 1, &filled, &shared) && filled == 1 &&
+	      !shared && item.result == UMIG_SHARE_COPIED, "result %d",
+	      item.result);
+	target.seeds[0] = SEED;
+	CHECK(region_intact(&target), "another content");
+	region_unmap(&target);
+	region_unmap(&r);
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "another layout is refused at load", test_layout_at_load },
 	{ "a missing function is refused at load", test_symbol },
 	{ "another layout is noticed later", test_layout_later },
 	{ "another layout of sharers: no groups", test_sharers },
 	{ "another layout of sharers, with a member", test_sharers_late },
+	{ "no function to merge with: copies", test_merge },
 };
 
 int main(void)

@@ -3,74 +3,29 @@
  * Swap: merged pages go out while some of them are leased, and come back.  No
  * digest is wrong at any time, and leases keep their content.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dev.h"
 #include "harness.h"
 #include "ksm.h"
+#include "swap.h"
 
 #define PAGES 4096
 #define CONTENTS 1500
 #define LEASED 300
 #define SEED 900000
-#define GROUP "/sys/fs/cgroup/umig-swap"
 
 static uint8_t classes[PAGES];
 static digest_t digests[PAGES];
 static uint32_t leases[LEASED];
 
-static long swapped_kb(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[128];
-	long kb = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmSwap: %ld", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
-/* Swap in memory, and a group whose memory can be reclaimed on demand. */
-static bool swap_on(void)
-{
-	if (system("modprobe zram 2>&1 &&"
-		   "echo 256M > /sys/block/zram0/disksize &&"
-		   "mkswap /dev/zram0 >/dev/null && swapon /dev/zram0")) {
-		test_skip("no zram to swap to");
-		return false;
-	}
-	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-	if ((mkdir(GROUP, 0755) && errno != EEXIST) ||
-	    write_file(GROUP "/cgroup.procs", "0") ||
-	    access(GROUP "/memory.reclaim", W_OK)) {
-		test_skip("no cgroup2 with memory.reclaim");
-		return false;
-	}
-	return true;
-}
-
-static void swap_off(void)
-{
-	if (write_file("/sys/fs/cgroup/cgroup.procs", "0") || rmdir(GROUP) ||
-	    system("swapoff /dev/zram0"))
-		diag("swap is left on");
-}
-
 static bool enough_swapped(void *arg)
 {
 	(void)arg;
-	write_file(GROUP "/memory.reclaim", "4M");
-	return swapped_kb() > PAGES * 4 / 2;
+	swap_reclaim("4M");
+	return swap_used_kb() > PAGES * 4 / 2;
 }
 
 static size_t count_known(int fd, const struct region *r)
@@ -126,8 +81,8 @@ static void swapped_out(int fd, const struct region *r)
 	int other = dev_open();
 
 	REQUIRE(wait_until(enough_swapped, NULL, 60000), "%ld KiB swapped",
-		swapped_kb());
-	diag("%ld of %d KiB swapped, %zu pages known", swapped_kb(),
+		swap_used_kb());
+	diag("%ld of %d KiB swapped, %zu pages known", swap_used_kb(),
 	     PAGES * 4, count_known(fd, r));
 	CHECK(!wrong_leases(fd, SEED, LEASED), "%zu leases wrong",
 	      wrong_leases(fd, SEED, LEASED));
@@ -143,10 +98,13 @@ static void swapped_out(int fd, const struct region *r)
 static void test_swap(void)
 {
 	struct region r;
+	const char *why = swap_on();
 	int fd;
 
-	if (!swap_on())
+	if (why) {
+		test_skip("%s", why);
 		return;
+	}
 	ksm_reset();
 	fd = dev_fresh("");
 	ksm_run();

@@ -82,26 +82,54 @@ def machine_sources():
     return found
 
 
-class Apt:
-    """One private apt state.  @more: suites beside the machine's own."""
+def sources_of(release):
+    """Entries for another Debian release, from where this one's come."""
+    own = machine_sources()
+    if release == codename():
+        return own + [(own[0][0], f"{release}-backports", own[0][2])]
+    if release == "sid":
+        return [next((uri, release, extra) for uri, suite, extra in own
+                     if suite == codename())]
+    known = {s[len(codename()):]: (u, x) for u, s, x in own}
+    known.setdefault("-backports", known[""])
+    return [(uri, release + part, extra)
+            for part, (uri, extra) in known.items()]
 
-    def __init__(self, name, more=()):
+
+class Apt:
+    """One private apt state.  @more: suites beside the machine's own.
+
+    @release: of that Debian release, and for a system of it that has nothing
+    installed yet.
+    """
+
+    def __init__(self, name, more=(), release=None):
         self.name = name
         self.dir = os.path.join(cache.root(), "apt", name)
         self.more = more
+        self.release = release
+        self.status = "/var/lib/dpkg/status"
+        if release:
+            self.status = os.path.join(self.dir, "status")
         self.fresh = False
+
+    def _entries(self):
+        if self.release:
+            return sources_of(self.release)
+        entries = machine_sources()
+        base = next(e for e in entries if e[1] == codename())
+        return entries + [(base[0], suite, base[2]) for suite in self.more]
 
     def _write_sources(self):
         """Returns whether they are others than they were."""
-        entries = machine_sources()
-        release = codename()
-        base = next(e for e in entries if e[1] == release)
-        entries += [(base[0], suite, base[2]) for suite in self.more]
         text = "\n".join(f"Types: deb\nURIs: {uri}\nSuites: {suite}\n"
                          f"Components: main\n{extra}"
-                         for uri, suite, extra in entries)
+                         for uri, suite, extra in self._entries())
         for d in ("sources", "state/lists/partial", "cache/archives/partial"):
             os.makedirs(os.path.join(self.dir, d), exist_ok=True)
+        if self.release and not os.path.exists(self.status):
+            with open(self.status, "w"):
+                pass
         path = os.path.join(self.dir, "sources", "lab.sources")
         if os.path.exists(path):
             with open(path) as f:
@@ -118,7 +146,7 @@ class Apt:
             "Dir::Etc::sourcelist": "/dev/null",
             "Dir::Etc::sourceparts": f"{self.dir}/sources",
             "Dir::State": f"{self.dir}/state",
-            "Dir::State::status": "/var/lib/dpkg/status",
+            "Dir::State::status": self.status,
             "Dir::Cache": f"{self.dir}/cache",
             "APT::Sandbox::User": "root",
             "APT::Get::List-Cleanup": "false",
@@ -166,7 +194,7 @@ class Apt:
         """
         self.refresh()
         stamp = [os.stat(p).st_mtime_ns for p in
-                 (os.path.join(self.dir, "updated"), "/var/lib/dpkg/status")]
+                 (os.path.join(self.dir, "updated"), self.status)]
         name = cache.key(self.name, str(stamp), program, *args)
 
         def call(path):
@@ -193,6 +221,26 @@ class Apt:
             raise LabError(f"package {package}: not in the archive "
                            f"({self.name})")
         return names[0]
+
+    def versions(self, package):
+        """The versions of @package that there are, as apt orders them."""
+        out = self.ask("apt-cache", "madison", package)
+        return re.findall(r"(?m)^\s*\S+ \|\s+(\S+) \|", out)
+
+    def closure(self, packages):
+        """What installing @packages would install: (name, version)."""
+        out = self.ask("apt-get", "install", "--print-uris", "-qq", "-y",
+                       "--no-install-recommends", *packages)
+        return [(n, v.replace("%3a", ":")) for n, v in re.findall(
+            r"(?m)^'[^']*' ([^_\s]+)_([^_\s]+)_\S+\.deb", out)]
+
+    def download(self, specs, directory):
+        """The .deb files of @specs (name=version) into a directory."""
+        say(f"apt: downloading {len(specs)} packages ({self.name})")
+        status, _, err = self._call("apt-get", "download", "-q", *specs,
+                                    cwd=directory)
+        if status:
+            raise LabError(f"apt-get download: {err.strip()}")
 
     def fetch(self, package):
         """The path of @package's .deb file."""

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 
-from . import image, packages
+from . import image, kernels
 from .host import Host, _die_with_lab
 from .say import LabError, say
 
@@ -60,11 +60,13 @@ class Cluster:
     threads the emulator loses about one VM in ten (Documentation/lab.rst).
     @cpu: QEMU's name of their CPU, or one for each.
     @modules: more Debian kernel modules to have for modprobe.
+    @kernel: what they run, a name as kernels.py has them; None: $UMIG_KERNEL,
+    or else this release's.
     """
 
     def __init__(self, count=1, *, files=(), ko=(), load=False, disks=(),
                  memory="2G", cpus=1, cpu="max", modules=(), cmdline="",
-                 trouble_is_fatal=True):
+                 kernel=None, trouble_is_fatal=True):
         self.hosts = []
         self.hub = None
         self.failed = False
@@ -74,7 +76,7 @@ class Cluster:
             ko = [ko]
         self.dir = tempfile.mkdtemp(prefix="umig-lab-")
         try:
-            kernel = packages.kernel()
+            kernel = kernels.find(kernel or kernels.wanted())
             for path in ko:
                 check_vermagic(path, kernel)
             initrd = os.path.join(self.dir, "initrd")
@@ -85,7 +87,7 @@ class Cluster:
                 f"{kernel.version}, {memory} and {cpus} CPU{'s'[:cpus - 1]} each")
             for i, link in enumerate(self.hub.links):
                 self.hosts.append(Host(
-                    f"host{i + 1}", self.dir, initrd, memory=memory,
+                    f"host{i + 1}", self.dir, initrd, kernel, memory=memory,
                     cpus=cpus, cpu=cpu[i], disks=disks,
                     address=f"10.0.0.{i + 1}/24", link=link,
                     mac=f"52:54:00:00:00:{i + 1:02x}",
@@ -147,16 +149,24 @@ class Cluster:
             self.close()
 
 
+def how_to_build(kernel):
+    """The command that makes a module for the hosts' kernel."""
+    name = kernels.wanted()
+    if name:
+        return f"selftests/lab/labctl module --kernel {name}"
+    return "make module KDIR=$(selftests/lab/labctl headers)"
+
+
 def check_vermagic(path, kernel):
     """Refuse a module that was built for another kernel than the hosts'."""
     if not os.path.exists(path):
-        raise LabError(f"{path}: no such module: build it first: make module "
-                       f"KDIR={packages.headers()}")
+        raise LabError(f"{path}: no such module: build it first: "
+                       f"{how_to_build(kernel)}")
     with open(path, "rb") as f:
         data = f.read()
     at = data.find(b"vermagic=")
     magic = data[at + 9:data.find(b"\0", at)].decode() if at >= 0 else "none"
     if magic.split(" ")[0] != kernel.version:
         raise LabError(f"{path}: built for kernel {magic.split(' ')[0]}, the "
-                       f"lab boots {kernel.version}: build it with make "
-                       f"module KDIR={packages.headers()}")
+                       f"lab boots {kernel.version}: build it with "
+                       f"{how_to_build(kernel)}")

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import threading
 
-from . import emulator, image, packages
+from . import emulator, image
 from .remote import Agent
 from .say import LabError, say
 
@@ -28,8 +28,10 @@ TROUBLE = re.compile(
     r"|suspicious RCU|UBSAN|KASAN|unable to handle|Bad page state"
     r"|refcount_t:|Call Trace")
 
+# no_timer_check: a busy machine gives an emulated timer no chance to tick in the
+# time that the kernel waits for it.
 CMDLINE = ("console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off "
-           "tsc=reliable printk.time=1 net.ifnames=0")
+           "tsc=reliable no_timer_check printk.time=1 net.ifnames=0")
 
 @functools.cache
 def tsc_khz():
@@ -56,13 +58,13 @@ class Disk:
 
 
 class Host:
-    """A host.  @address: "10.0.0.1/24" or None; @link: network socket;
-    @more: further arguments of QEMU's.
+    """A host that boots @kernel.  @address: "10.0.0.1/24" or None;
+    @link: network socket; @more: further arguments of QEMU's.
 
     Start it from the main thread: QEMU ends with the thread that made it.
     """
 
-    def __init__(self, name, directory, initrd, *, memory="2G", cpus=2,
+    def __init__(self, name, directory, initrd, kernel, *, memory="2G", cpus=2,
                  cpu="max", disks=(), address=None, link=None, mac=None,
                  cmdline="", trouble_is_fatal=True, more=()):
         self.name = name
@@ -84,7 +86,7 @@ class Host:
         words = [CMDLINE, f"tsc_early_khz={tsc_khz()}", f"lab.name={name}"]
         if address:
             words.append(f"lab.address={address}")
-        argv = self._argv(initrd, memory, cpus, cpu, disks, mac,
+        argv = self._argv(kernel, initrd, memory, cpus, cpu, disks, mac,
                           {n: s.fileno() for n, s in theirs.items()},
                           " ".join(words + [cmdline]).strip())
         argv += more
@@ -104,14 +106,14 @@ class Host:
             threading.Thread(target=target, args=args, daemon=True).start()
 
     @staticmethod
-    def _argv(initrd, memory, cpus, cpu, disks, mac, fds, cmdline):
+    def _argv(kernel, initrd, memory, cpus, cpu, disks, mac, fds, cmdline):
         qemu = emulator.find()
         argv = qemu.argv + [
             "-name", "umig-lab", "-nodefaults", "-no-user-config", "-nographic",
             "-action", "reboot=shutdown,shutdown=pause", "-machine", "q35,graphics=off", "-cpu", cpu,
             "-accel", f"tcg,thread={qemu.thread_model()}",
             "-smp", str(cpus), "-m", memory,
-            "-kernel", packages.kernel().image, "-initrd", initrd,
+            "-kernel", kernel.image, "-initrd", initrd,
             "-append", cmdline,
             "-chardev", f"socket,id=con,fd={fds['console']}",
             "-serial", "chardev:con",

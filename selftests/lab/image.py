@@ -6,6 +6,7 @@ The base (all but the scenario's files) is cached; the files are appended for
 each run, with the shared libraries that they load.
 """
 
+import lzma
 import os
 import pathlib
 
@@ -131,16 +132,27 @@ def depmod_tree(kernel):
                         "lib/modules", kernel.version)
 
 
+def add_module(archive, source, path):
+    """A module, uncompressed: busybox does not know of it."""
+    if not source.endswith(".xz"):
+        archive.copy(source, path)
+        return
+    with lzma.open(source) as f:
+        archive.data(path[:-len(".xz")], f.read())
+
+
 def add_modules(archive, kernel, names):
     """Put modules, and what modprobe needs to find them, in an archive."""
     base = f"/lib/modules/{kernel.version}"
     files = set(module_files(kernel, names))
     for path in files:
-        archive.copy(os.path.join(kernel.modules, path), f"{base}/{path}")
+        add_module(archive, os.path.join(kernel.modules, path),
+                   f"{base}/{path}")
     tree = depmod_tree(kernel)
     with open(os.path.join(tree, "modules.dep")) as f:
         archive.data(f"{base}/modules.dep", "".join(
-            line for line in f if line.split(":")[0] in files))
+            line.replace(".ko.xz", ".ko") for line in f
+            if line.split(":")[0] in files))
     for name in ("modules.builtin", "modules.softdep"):
         archive.copy(os.path.join(tree, name), f"{base}/{name}")
     archive.data(f"{base}/modules.alias", "")

@@ -37,13 +37,20 @@ class Kernel:
     """
 
     def __init__(self, directory, lacks=()):
-        images = glob.glob(os.path.join(directory, "boot/vmlinuz-*"))
+        # Since 7.x the image is among the modules.
+        images = (glob.glob(os.path.join(directory, "boot/vmlinuz-*")) or
+                  glob.glob(os.path.join(directory,
+                                         "usr/lib/modules/*/vmlinuz")))
         if len(images) != 1:
             raise LabError(f"{directory}: no kernel image in it: remove it "
                            "and run this again")
         self.image = images[0]
-        self.version = os.path.basename(self.image)[len("vmlinuz-"):]
+        self.version = re.search(r"vmlinuz-(.*)$|([^/]*)/vmlinuz$",
+                                 self.image).expand(r"\1\2")
         self.modules = os.path.join(directory, "lib/modules", self.version)
+        if not os.path.isdir(self.modules):
+            self.modules = os.path.join(directory, "usr/lib/modules",
+                                        self.version)
         self.name = os.path.basename(directory)
         self.lacks = lacks
 

@@ -15,7 +15,7 @@ import json
 import os
 import time
 
-from . import guest, image, ksm, packages
+from . import guest, image, kernels, ksm, packages
 from .remote import STDOUT, CommandFailed
 from .say import LabError, say
 from .workload import Serial
@@ -24,7 +24,10 @@ REPO = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(REPO, os.environ.get("BUILD") or "build")
 UMIG = os.path.join(BUILD, "bin", "umig")
-KO = os.path.join(BUILD, "umig.ko")
+# The modules of the hosts' kernel (labctl module).
+MODULES = (os.path.join(BUILD, f"kernel-{kernels.wanted()}")
+           if kernels.wanted() else BUILD)
+KO = os.path.join(MODULES, "umig.ko")
 PORT = 7000
 # What an emulated host can do in the time that real ones take for 50 ms.
 DOWNTIME = ("--downtime-limit", "300")
@@ -77,6 +80,19 @@ def wait_index(host, timeout=120):
             raise LabError(f"{host.name}: index not complete in {timeout} s: "
                            f"{info}")
         time.sleep(0.5)
+
+
+def wait_leases_given_back(host, timeout=60):
+    """What the engine gives back after the guest runs; returns the index."""
+    end = time.monotonic() + timeout
+    while True:
+        stat = index(host)
+        if stat["leases"] == 0:
+            return stat
+        if time.monotonic() > end:
+            raise LabError(f"{host.name}: {stat['leases']} leases are still "
+                           f"held {timeout} s after the migration")
+        time.sleep(0.2)
 
 
 class Process:

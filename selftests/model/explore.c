@@ -142,7 +142,7 @@ static void print_trace(struct search *s, uint32_t to)
 static void search_all(struct search *s)
 {
 	s->at = s->flawed = NOBODY;
-	number_of(s, world_first());
+	number_of(s, world_first(s->rules));
 	for (s->at = 0; s->at < s->nr && s->flawed == NOBODY; s->at++)
 		world_expand(s->rules, s->world[s->at], found, s);
 	s->out.states = s->nr;

@@ -109,6 +109,11 @@ static const struct variant broken[] = {
 		"the operator says --stayed without ending umig listen first",
 		FLAW_TWO_RUN,
 		.hasty_operator = true,
+	}, {
+		"undo-forgets",
+		"a handover that came to nothing removes the record that the guest moved away before",
+		FLAW_TWO_RUN,
+		.forgets_last = true,
 	},
 	{ 0 }
 };
@@ -123,9 +128,9 @@ static void ok(bool is, const char *what, const char *more)
 	failed += !is;
 }
 
-static void check_protocol(bool ordered, const char *what)
+static void check_protocol(bool ordered, bool back, const char *what)
 {
-	const struct rules rules = { .ordered = ordered };
+	const struct rules rules = { .ordered = ordered, .back = back };
 	const unsigned int all = (1U << HANDOVER_STATES) - 2;
 	struct explored e = explore(&rules);
 
@@ -135,9 +140,16 @@ static void check_protocol(bool ordered, const char *what)
 	ok(e.seen == all, what, "every state of both ends was reached");
 }
 
+static struct rules broken_rules(const struct variant *v)
+{
+	return (struct rules){
+		.variant = v, .ordered = true, .back = v->forgets_last,
+	};
+}
+
 static void check_broken(const struct variant *v)
 {
-	const struct rules rules = { .variant = v, .ordered = true };
+	const struct rules rules = broken_rules(v);
 	struct explored e;
 
 	printf("# %s: %s\n", v->name, v->breaks);
@@ -151,13 +163,14 @@ static void check_broken(const struct variant *v)
 static int show(const char *name)
 {
 	const struct variant *v;
+	struct rules rules;
 
 	for (v = broken; v->name; v++) {
 		if (strcmp(v->name, name))
 			continue;
 		printf("# %s\n", v->breaks);
-		return explore(&(struct rules){ .variant = v,
-						.ordered = true }).flaw != 0;
+		rules = broken_rules(v);
+		return explore(&rules).flaw != 0;
 	}
 	fprintf(stderr, "there is no broken protocol \"%s\"; there are:\n",
 		name);
@@ -172,8 +185,10 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "--broken"))
 		return show(argv[2]);
-	check_protocol(true, "a link that keeps order");
-	check_protocol(false, "a link that loses, repeats and reorders");
+	check_protocol(true, false, "a link that keeps order");
+	check_protocol(false, false, "a link that loses, repeats and reorders");
+	check_protocol(true, true, "the guest comes back, in order");
+	check_protocol(false, true, "the guest comes back, over any link");
 	for (v = broken; v->name; v++)
 		check_broken(v);
 	printf("1..%u\n", tests);

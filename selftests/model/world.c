@@ -91,6 +91,7 @@ static union world target_dies(union world w)
 		[RECORD_NONE] = TARGET_REFUSED,
 		[RECORD_UNSETTLED] = TARGET_RECORDED,
 		[RECORD_SETTLED] = TARGET_RUNNING,
+		[RECORD_ELSEWHERE] = TARGET_REFUSED,
 	};
 
 	w.t_alive = w.t_lost = w.t_todo0 = w.t_todo1 = w.t_todo2 = 0;
@@ -228,6 +229,14 @@ static void target_changes_record(const struct expand *x, union world w,
 	emit(x, w, label, false);
 }
 
+/* What an undone record took the place of holds again. */
+static enum record record_before(const struct expand *x, union world w)
+{
+	bool forgets = x->rules->variant && x->rules->variant->forgets_last;
+
+	return w.back && !forgets ? RECORD_ELSEWHERE : RECORD_NONE;
+}
+
 static void target_acts(const struct expand *x, union world w)
 {
 	enum handover_action action = w.t_todo0;
@@ -251,7 +260,7 @@ static void target_acts(const struct expand *x, union world w)
 		return target_changes_record(x, w, RECORD_SETTLED,
 					     "destination notes that it runs");
 	case HANDOVER_REMOVE_RECORD:
-		return target_changes_record(x, w, RECORD_NONE,
+		return target_changes_record(x, w, record_before(x, w),
 					     "destination removes its record");
 	default:
 		return target_starts(x, w);
@@ -408,7 +417,9 @@ static void target_process(const struct expand *x, union world w)
 		emit(x, target_dies(w), "destination dies", true);
 	if (w.t_alive && !w.t_todo0 && w.target == TARGET_REFUSED)
 		emit(x, target_dies(w), "destination ends", false);
-	if (w.t_alive || w.t_todo0 || w.t_record != RECORD_SETTLED)
+	if (w.t_alive || w.t_todo0 ||
+	    !(w.t_record == RECORD_SETTLED ||
+	      (w.back && w.t_record == RECORD_NONE)))
 		return;
 	cold.t_alive = 1;
 	cold.target = TARGET_RUNNING;
@@ -428,7 +439,8 @@ static enum seen look(const struct expand *x, union world w)
 	if (w.t_alive || w.t_todo0)
 		return hasty && w.target == TARGET_READY ? SEEN_NEVER :
 							   SEEN_NOTHING;
-	return w.t_record == RECORD_NONE ? SEEN_NEVER : SEEN_RAN;
+	return w.t_record == RECORD_NONE || w.t_record == RECORD_ELSEWHERE ?
+		       SEEN_NEVER : SEEN_RAN;
 }
 
 static bool is_source_unsettled(union world w)
@@ -479,7 +491,7 @@ static void operator(const struct expand *x, union world w)
 		     "operator settles the destination: stayed", false);
 }
 
-union world world_first(void)
+union world world_first(const struct rules *rules)
 {
 	return (union world){
 		.source = SOURCE_PREPARING,
@@ -487,6 +499,8 @@ union world world_first(void)
 		.memory = MEMORY_STOPPED,
 		.target = TARGET_RECEIVING,
 		.t_alive = 1,
+		.t_record = rules->back ? RECORD_ELSEWHERE : RECORD_NONE,
+		.back = rules->back,
 		.link = LINK_PREPARE,
 	};
 }
@@ -524,7 +538,9 @@ bool world_settled(union world w)
 void world_print(union world w)
 {
 	static const char *const memory[] = { "gone", "stopped", "runs" };
-	static const char *const record[] = { "none", "unsettled", "settled" };
+	static const char *const record[] = {
+		"none", "unsettled", "settled", "elsewhere",
+	};
 
 	printf("#     %s%s, guest %s, record %s | %s%s, guest %s, record %s |%s%s%s%s%s%s\n",
 	       handover_state_name(w.source), w.s_alive ? "" : " (dead)",

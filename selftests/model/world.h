@@ -29,6 +29,9 @@ enum record {
 	RECORD_NONE = 0,
 	RECORD_UNSETTLED = 1,	/* GO may have been said, the guest may run */
 	RECORD_SETTLED = 2,	/* the guest is the destination's */
+	RECORD_ELSEWHERE = 3,	/* it once moved from here: the destination's,
+				 * of a handover before this one
+				 */
 };
 
 /** enum seen - What the operator saw at the destination. */
@@ -70,6 +73,8 @@ enum flaw {
  * @told: STARTED was heard, or the operator said moved.
  * @runs: the guest runs at the destination.
  * @ran: it has at some time.
+ * @back: the guest comes back to where it once ran: a supervisor there starts it
+ *	whenever no record forbids that.
  * @s_lost, @t_lost: that end has noticed that the connection is gone.
  * @s_todo0.., @t_todo0..: &enum handover_action still to be done, in order.
  * @link: messages on their way.
@@ -92,6 +97,7 @@ union world {
 		uint64_t t_alive : 1;
 		uint64_t runs : 1;
 		uint64_t ran : 1;
+		uint64_t back : 1;
 		uint64_t t_record : 2;
 		uint64_t t_lost : 1;
 		uint64_t t_todo0 : 4;
@@ -116,6 +122,7 @@ _Static_assert(HANDOVER_STATES <= 16 && HANDOVER_ACTIONS <= 16,
  * @flaw: which flaw that must lead to.
  * @rule: steps that replace those of handover_next(); unused: state 0.
  * @hasty_operator: the operator settles without ending umig listen.
+ * @forgets_last: undoing a record also removes the settled one before it.
  */
 struct variant {
 	const char *name;
@@ -127,6 +134,7 @@ struct variant {
 		struct handover_step step;
 	} rule[6];
 	bool hasty_operator;
+	bool forgets_last;
 };
 
 /**
@@ -134,10 +142,12 @@ struct variant {
  * @variant: the protocol.
  * @ordered: the link is a stream: in order, each once, lost only when it is
  *	cut.  Else it may lose, repeat and reorder whatever it carries.
+ * @back: the guest comes back to a host that it left before.
  */
 struct rules {
 	const struct variant *variant;
 	bool ordered;
+	bool back;
 };
 
 /**
@@ -150,7 +160,7 @@ typedef void world_next_fn(void *arg, union world to, const char *label,
 			   bool fault);
 
 /** world_first() - PREPARE has just been said. */
-union world world_first(void);
+union world world_first(const struct rules *rules);
 
 /** world_expand() - All that may happen in @w. */
 void world_expand(const struct rules *rules, union world w,

@@ -128,7 +128,7 @@ for c in $commands; do
 done
 
 if command -v groff >/dev/null; then
-	for p in "$man"/*.[15]; do
+	for p in "$man"/*.[145]; do
 		check "$(basename "$p") is clean" page_is_clean "$p"
 	done
 else

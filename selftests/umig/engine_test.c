@@ -250,6 +250,8 @@ static void names_held_pages(struct pair *p)
 	assert_moved(p);
 	assert_int_equal(r->pages_held, merged);
 	assert_int_equal(p->target.last.pages_held, merged);
+	assert_int_equal(p->target.last.index_shared, p->pages.placed);
+	assert_int_equal(r->index_shared, 0);
 	assert_int_equal(r->index_offered, r->index_confirmed);
 	assert_int_equal(r->index_offered, p->pages.offered);
 	assert_true(r->index_offered < merged);	/* each content once */

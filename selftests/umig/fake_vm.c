@@ -42,6 +42,7 @@ void fake_vm_init(struct fake_vm *vm, uint64_t low, uint64_t high,
 	assert(!memslots_add(&vm->ms, 0, low, vm->ram));
 	assert(!memslots_add(&vm->ms, 0x100000, high,
 			     vm->ram + low * UMIG_PAGE_SIZE));
+	vm->ms.anonymous = true;
 	vm->dirty = bitmap_alloc(low + high);
 	vm->running = running;
 	strcpy(vm->model, "fake-1");
@@ -293,6 +294,7 @@ static int fake_place(struct page_source *ps, struct place_item *items,
 			continue;
 		}
 		fake_page(items[i].hva, items[i].lease);
+		ps->shared++;
 	}
 	return 0;
 }

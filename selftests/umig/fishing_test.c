@@ -35,9 +35,10 @@ struct fixture {
 	uint8_t nonce[PROOF_NONCE_BYTES];	/* of the last ANSWER */
 	uint8_t held[WIRE_BATCH_PAGES / 8];	/* and its bits */
 	struct wire_held run[LOW];
+	bool brief;				/* half of each proof is sent */
 };
 
-static void start(void **state, enum proof_mode mode)
+static void start(void **state, enum proof_mode mode, uint16_t version)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
@@ -46,6 +47,7 @@ static void start(void **state, enum proof_mode mode)
 	f->end.params.pages = &f->pages.ps;
 	f->end.params.proof = mode;
 	end_start_target(&f->end, f->address, sizeof(f->address));
+	f->peer.version = version;
 	raw_peer_connect(&f->peer, f->address);
 	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
 		       WIRE_HELLO_SOURCE | WIRE_HELLO_DIGESTS);
@@ -56,13 +58,19 @@ static void start(void **state, enum proof_mode mode)
 
 static int setup_sampled(void **state)
 {
-	start(state, PROOF_SAMPLED);
+	start(state, PROOF_SAMPLED, 0);
+	return 0;
+}
+
+static int setup_version_1(void **state)
+{
+	start(state, PROOF_SAMPLED, 1);
 	return 0;
 }
 
 static int setup_full(void **state)
 {
-	start(state, PROOF_FULL);
+	start(state, PROOF_FULL, 0);
 	return 0;
 }
 
@@ -122,15 +130,30 @@ static void prove_seed(struct fixture *f, struct wire_held *held,
 	prove(f, held, number, page);
 }
 
-/* Name the first @pages pages by @f->run; how many are refused. */
+/* Name the first @pages pages by @f->run. */
+static void send_named(struct fixture *f, uint32_t round, uint32_t pages)
+{
+	struct wire_brief brief[LOW];
+	uint32_t i;
+
+	for (i = 0; i < pages; i++)
+		memcpy(&brief[i], &f->run[i], sizeof(brief[i]));
+	if (f->brief)
+		raw_peer_run(&f->peer, round, 0, pages, WIRE_RUN_BRIEF, brief,
+			     pages * sizeof(brief[0]));
+	else
+		raw_peer_run(&f->peer, round, 0, pages, WIRE_RUN_HELD, f->run,
+			     pages * sizeof(f->run[0]));
+}
+
+/* The same; how many are refused. */
 static uint32_t name(struct fixture *f, uint32_t round, uint32_t pages)
 {
 	uint8_t msg[sizeof(struct wire_round)];
 	struct refused_msg refused;
 	uint32_t n = 0;
 
-	raw_peer_run(&f->peer, round, 0, pages, WIRE_RUN_HELD, f->run,
-		     pages * sizeof(f->run[0]));
+	send_named(f, round, pages);
 	raw_peer_send(&f->peer, WIRE_ROUND_END, msg,
 		      msg_round_encode(msg, round));
 	while (raw_peer_recv(&f->peer) && f->peer.type == WIRE_REFUSED) {
@@ -202,7 +225,11 @@ static void who_has_the_pages_gets_them(void **state)
 
 	for (i = 0; i < LOW; i++)
 		prove_seed(f, &f->run[i], first + i, 1 + i);
+	f->brief = f->end.params.proof == PROOF_SAMPLED;
+	/* in either way */
 	assert_int_equal(name(f, 1, LOW), 0);
+	f->brief = false;
+	assert_int_equal(name(f, 2, LOW), 0);
 	for (i = 0; i < LOW; i++)
 		assert_page(f, i, 1 + i);
 	assert_int_equal(report(f)->pages_held, LOW);
@@ -226,6 +253,49 @@ static void who_knows_the_digest_gets_nothing(void **state)
 	assert_int_equal(report(f)->index_unproven, LOW);
 	assert_int_equal(report(f)->index_refused, LOW);
 	assert_memory_shows_nothing(f);
+}
+
+/* Whichever byte of a brief proof is wrong; what isn't sent doesn't count. */
+static void every_byte_of_a_brief_proof_counts(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t i, first = offer(f, 1, LOW);
+
+	f->brief = true;
+	for (i = 0; i < LOW; i++) {
+		prove_seed(f, &f->run[i], first + i, 1 + i);
+		f->run[i].proof[i % PROOF_BYTES] ^= 1 << i % 8;
+	}
+	assert_int_equal(name(f, 1, LOW), LOW / 2);
+	for (i = 0; i < LOW; i++)
+		assert_page(f, i, i % PROOF_BYTES < PROOF_BRIEF_BYTES ? 0 :
+								  1 + i);
+	assert_int_equal(report(f)->index_unproven, LOW / 2);
+}
+
+/* Name a page briefly to a destination that has not agreed to that. */
+static void assert_brief_is_refused(struct fixture *f)
+{
+	uint32_t first = offer(f, 1, 1);
+
+	f->brief = true;
+	prove_seed(f, &f->run[0], first, 1);
+	send_named(f, 1, 1);
+	assert_true(raw_peer_skip_to(&f->peer, WIRE_ERROR));
+	assert_true(end_wait_final(&f->end));
+	assert_int_equal(f->end.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(f->end.last.error, "class 6"));
+	assert_false(f->end.vm.running);
+}
+
+static void brief_proof_is_no_full_proof(void **state)
+{
+	assert_brief_is_refused(*state);
+}
+
+static void brief_proof_is_not_of_version_1(void **state)
+{
+	assert_brief_is_refused(*state);
 }
 
 /* It knows everything of each page but 16 bytes somewhere, and guesses. */
@@ -377,6 +447,7 @@ static void fishing_is_told_to_the_user(void **state)
 }
 
 #define SAMPLED(f) cmocka_unit_test_setup_teardown(f, setup_sampled, teardown)
+#define VERSION_1(f) cmocka_unit_test_setup_teardown(f, setup_version_1, teardown)
 #define FULL(f) cmocka_unit_test_setup_teardown(f, setup_full, teardown)
 #define BOTH(f) SAMPLED(f), FULL(f)
 
@@ -392,6 +463,10 @@ int main(void)
 		BOTH(one_failure_does_not_cost_the_twins),
 		BOTH(proof_of_another_answer_is_worth_nothing),
 		BOTH(unproven_page_is_missing_until_it_comes),
+		SAMPLED(every_byte_of_a_brief_proof_counts),
+		FULL(brief_proof_is_no_full_proof),
+		VERSION_1(brief_proof_is_not_of_version_1),
+		VERSION_1(who_knows_the_digest_gets_nothing),
 		SAMPLED(fishing_is_told_to_the_user),
 	};
 

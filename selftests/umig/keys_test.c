@@ -172,6 +172,22 @@ static void others_may_not_read_it(void **state)
 	}
 }
 
+/* Only root can make a file that belongs to somebody else. */
+static void it_may_not_belong_to_others(void **state)
+{
+	struct err err = { 0 };
+	struct keypair kp;
+
+	(void)state;
+	put_file(SECRET "\n", strlen(SECRET "\n"), 0600);
+	if (chown(path, 65534, -1)) {
+		print_message("# not root: not looked at\n");
+		return;
+	}
+	assert_int_equal(keypair_load(&kp, path, &err), -EPERM);
+	assert_non_null(strstr(err.text, "belongs to user 65534"));
+}
+
 static void what_is_no_key_file(void **state)
 {
 	static const char *const wrong[] = {
@@ -242,6 +258,7 @@ int main(void)
 		cmocka_unit_test(nowhere_to_store),
 		cmocka_unit_test(no_room_to_store),
 		cmocka_unit_test(others_may_not_read_it),
+		cmocka_unit_test(it_may_not_belong_to_others),
 		cmocka_unit_test(what_is_no_key_file),
 		cmocka_unit_test(files_that_are_not_there),
 		cmocka_unit_test(keys_as_text),

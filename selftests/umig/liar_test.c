@@ -482,6 +482,46 @@ static void late_answer_does_not_name_a_page_written_since(void **state)
 	assert_int_equal(f->end.last.index_cancelled, 1);
 }
 
+/* How the source names a page to a peer of @version that wants @proof. */
+static uint8_t class_of_held(struct fixture *f, uint16_t version,
+			     uint32_t proof)
+{
+	uint8_t held[128], bits[64] = { 1 };
+	struct pages_run run;
+	uint32_t round;
+
+	fake_digests_init(&f->digests, &f->end.vm);
+	bitmap_set(f->digests.merged, 0);
+	f->end.params.digests = &f->digests.ds;
+	f->peer.version = version;
+	meet_source(f);
+	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
+		       WIRE_HELLO_DIGESTS | proof);
+	play_until(f, WIRE_OFFER);
+	raw_peer_send(&f->peer, WIRE_ANSWER, held,
+		      msg_answer_encode(held, 0, 1, no_nonce, bits));
+	do {
+		play_until(f, WIRE_PAGES);
+	} while (!has_page_0(f, &run, &round));
+	return run.class;
+}
+
+static void sampled_proofs_are_brief(void **state)
+{
+	assert_int_equal(class_of_held(*state, 0, 0), WIRE_RUN_BRIEF);
+}
+
+static void full_proofs_are_whole(void **state)
+{
+	assert_int_equal(class_of_held(*state, 0, WIRE_HELLO_FULL_PROOF),
+			 WIRE_RUN_HELD);
+}
+
+static void version_1_gets_whole_proofs(void **state)
+{
+	assert_int_equal(class_of_held(*state, 1, 0), WIRE_RUN_HELD);
+}
+
 /* ---- the engine is the destination, the peer plays the source ---- */
 
 static void meet_target(struct fixture *f)
@@ -793,6 +833,9 @@ static void state_out_of_order_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SOURCE_TEST(sampled_proofs_are_brief),
+		SOURCE_TEST(full_proofs_are_whole),
+		SOURCE_TEST(version_1_gets_whole_proofs),
 		SOURCE_TEST(source_survives_garbage),
 		SOURCE_TEST(source_survives_silence),
 		SOURCE_TEST(source_survives_a_death_at_pages),

@@ -313,7 +313,7 @@ static void a_guest_ends_while_it_migrates(void **state)
 /* The source dies in the middle: what was to be a VM ends with 3. */
 static void a_guest_that_does_not_arrive(void **state)
 {
-	struct raw_peer peer;
+	struct raw_peer peer = { 0 };
 	struct vm *shape = fake_vmm_create(PROC_PAGES);
 	uint8_t round[sizeof(struct wire_round)];
 
@@ -368,7 +368,7 @@ static void play_until(struct control_client *c, struct raw_peer *peer,
 /* Play the destination up to GO, and vanish. */
 static void handover_without_an_answer(struct control_client *c)
 {
-	struct raw_peer peer;
+	struct raw_peer peer = { 0 };
 
 	play_until(c, &peer, WIRE_GO);
 	raw_peer_close(&peer);
@@ -379,7 +379,7 @@ static void handover_without_an_answer(struct control_client *c)
 static void no_pause_once_the_state_is_sent(void **state)
 {
 	struct control_client *c = proc_client(&source);
-	struct raw_peer peer;
+	struct raw_peer peer = { 0 };
 
 	(void)state;
 	play_until(c, &peer, WIRE_PREPARE);
@@ -439,7 +439,7 @@ static void a_destination_that_dies_as_it_starts_is_settled(void **state)
 static void killed_in_the_handover_it_is_not_started_again(void **state)
 {
 	struct control_client *c = proc_client(&source);
-	struct raw_peer peer;
+	struct raw_peer peer = { 0 };
 
 	(void)state;
 	play_until(c, &peer, WIRE_GO);

@@ -379,8 +379,8 @@ static void a_file_too_large(void **state)
 	free(text);
 }
 
-static int load_with(const char *text, size_t bytes, mode_t mode,
-		     struct err *err)
+static int load_of(uid_t owner, const char *text, size_t bytes, mode_t mode,
+		   struct err *err)
 {
 	char path[] = "/tmp/umig-peers-XXXXXX";
 	int fd = mkstemp(path), ret;
@@ -389,6 +389,7 @@ static int load_with(const char *text, size_t bytes, mode_t mode,
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, bytes), bytes);
 	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(fchown(fd, owner, -1), 0);
 	close(fd);
 	*err = (struct err){ 0 };
 	ret = peers_load(&p, path, err);
@@ -399,6 +400,27 @@ static int load_with(const char *text, size_t bytes, mode_t mode,
 	peers_free(&p);
 	unlink(path);
 	return ret;
+}
+
+static int load_with(const char *text, size_t bytes, mode_t mode,
+		     struct err *err)
+{
+	return load_of(geteuid(), text, bytes, mode, err);
+}
+
+static void others_may_not_own_the_file(void **state)
+{
+	static const char text[] = "a " KEY_A "\n";
+	struct err err;
+
+	(void)state;
+	if (geteuid()) {
+		print_message("# not root: not looked at\n");
+		return;
+	}
+	assert_int_equal(load_of(65534, text, sizeof(text) - 1, 0600, &err),
+			 -EPERM);
+	assert_non_null(strstr(err.text, "belongs to user 65534"));
 }
 
 static void files(void **state)
@@ -441,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_word_too_long),
 		cmocka_unit_test(as_many_as_there_may_be),
 		cmocka_unit_test(a_file_too_large),
+		cmocka_unit_test(others_may_not_own_the_file),
 		cmocka_unit_test(files),
 	};
 

@@ -68,7 +68,8 @@ static void send_preface(struct raw_peer *p)
 {
 	uint8_t bytes[WIRE_PREFACE_BYTES];
 	struct preface mine = {
-		.version = WIRE_VERSION, .version_min = WIRE_VERSION_MIN,
+		.version = p->version ? p->version : WIRE_VERSION,
+		.version_min = p->version ? p->version : WIRE_VERSION_MIN,
 		.mode = WIRE_MODE_PLAIN, .status = WIRE_STATUS_OK,
 	};
 

@@ -15,6 +15,7 @@
 
 struct raw_peer {
 	int fd;
+	uint16_t version;	/* that it speaks, and no other; 0: all */
 	uint64_t tx_sequence;
 	uint64_t rx_sequence;
 	/* the last frame received */

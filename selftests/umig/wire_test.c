@@ -267,7 +267,10 @@ static void pages_round_trip(void **state)
 	(void)state;
 	pages_writer_init(&w, room, 9);
 	for (i = 0; i < 300; i++) {
-		uint8_t class = i % 100 < 50 ? WIRE_RUN_PLAIN : WIRE_RUN_HELD;
+		static const uint8_t classes[] = {
+			WIRE_RUN_PLAIN, WIRE_RUN_HELD, WIRE_RUN_BRIEF,
+		};
+		uint8_t class = classes[i / 50 % 3];
 
 		at = pages_writer_add(&w, 1000 + i, class);
 		assert_non_null(at);

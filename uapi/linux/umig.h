@@ -20,25 +20,75 @@
  * bytes.
  *
  * On the source of a migration &UMIG_IOC_RANGE answers, for a range of the
- * caller's own memory, which pages are merged and their digests.  No hashing
- * is done in the caller's time.
+ * caller's own memory, or of that of a process that the caller may read, which
+ * pages are merged and their digests.  No hashing is done in the caller's time.
  *
  * On the destination &UMIG_IOC_CONFIRM takes digests and answers with leases.
  * A lease is a reference to a page whose content is that digest's content and
- * can't change or vanish until the lease is released, expires
- * (&umig_info.lease_ttl_ms) or the file is closed.  &UMIG_IOC_FILL copies
- * leased pages into the caller's memory.
+ * can't change or vanish until the lease is released or taken back, or the file
+ * is closed.  It is taken back when it hasn't been used for
+ * &umig_info.lease_ttl_ms, and earlier when memory is short.  &UMIG_IOC_FILL
+ * copies leased pages into the caller's memory; &UMIG_IOC_SHARE makes the caller
+ * a sharer of the leased page itself, where that can be done.
  *
  * Processes can be kept apart: a process that has joined a trust group
  * (&UMIG_IOC_JOIN) shows its merged pages only to files of the same group.
  * Whoever never joins, process or file, is of the common group, whose id is all
  * zero.  A page may be merged for processes of several groups; it is confirmed
  * to the files of each of them, and to no others.
+ */
+
+/**
+ * DOC: Programming a source
+ *
+ * 1. open("/dev/umig", O_RDWR | O_CLOEXEC); INFO: &umig_info.abi_version and
+ *    &umig_info.page_size must be what the program knows.  JOIN, if the guest is
+ *    of a group, before its memory is made mergeable (madvise(MADV_MERGEABLE)).
+ * 2. For each portion of guest memory: clear its dirty log, wait until that has
+ *    returned, then RANGE.  Runs tell the class of each page; for each page of
+ *    class UMIG_PAGE_MERGED, in order, a digest has been written.  A page of any
+ *    other class is to be read and sent.  &umig_range.nr_pages tells how far the
+ *    answer goes if an array was full.
+ * 3. A page that is dirty in the next harvest counts as changed since, whatever
+ *    RANGE said.
+ * 4. Digests aren't kept beyond a change of &umig_info.generation.
+ *
+ * Nothing pins guest memory, nothing of it is faulted in.
+ */
+
+/**
+ * DOC: Programming a destination
+ *
+ * 1. open, INFO, JOIN as above, on a file of its own for each guest that comes.
+ * 2. CONFIRM what the source offers.  What isn't held has the answer 0 and is to
+ *    be sent, also where a limit is the reason.  The call may wait: it is paced.
+ * 3. FILL each guest page that the source has named by that digest; one lease
+ *    fills any number of pages.  -ENOENT for an item: the lease was taken back,
+ *    have the page sent.  FILL writes as the caller would by memcpy(): it faults
+ *    pages in, and waits for a userfaultfd.
+ * 4. RELEASE, or close.  A process that dies releases everything.
+ *
+ * That the destination holds a digest's content doesn't prove that the source
+ * has it: whoever has overheard a digest can name it.  Where that matters have
+ * the source prove it by something that depends on all of the page.
+ *
+ * All calls may be made from several threads at a time.  A file that is
+ * inherited, or passed on, is the same file: its leases, group and limits go with
+ * it, but RANGE and FILL are about the memory of whoever calls.
+ */
+
+/**
+ * DOC: Versions and errors
  *
  * Every ioctl's argument begins with its size.  A caller compiled against an
  * older header passes a smaller size: fields that it does not know keep their
  * default.  A caller compiled against a newer header passes a larger size:
- * bytes that this kernel does not know must be zero.
+ * bytes that this kernel does not know must be zero, and are left alone.
+ *
+ * &UMIG_ABI_VERSION 1 is frozen: structs grow at their end only, numbers are
+ * never used again, a new call or field that a caller must know of has a bit in
+ * &umig_info.features or is refused with ENOTTY or E2BIG where it isn't known.
+ * Structs are the same for 32-bit and 64-bit programs.
  *
  * Errors common to all ioctls:
  *
@@ -49,13 +99,13 @@
  * - E2BIG: size above what this kernel knows and the excess is not zero, or
  *   size above a page.
  * - EFAULT: a pointer of the argument isn't readable or writable.
- * - ENOKEY: no key is loaded (all but INFO, STAT, SET_KEY and JOIN).
+ * - ENOKEY: no key is loaded (all but INFO, STAT, EVENTS, SET_KEY and JOIN).
  * - EPERM: the caller lacks CAP_SYS_ADMIN (SET_KEY only).
  * - ENOMEM: out of memory.
  * - EINTR: a fatal signal is pending.
  *
  * On an error of the whole call nothing has been leased.  Errors of single
- * items are reported in the item.  FILL and RELEASE may have done a part of
+ * items are reported in the item.  FILL, SHARE and RELEASE may have done a part of
  * their work when they fail as a whole with EFAULT or EINTR.
  */
 
@@ -94,9 +144,13 @@ enum umig_mode {
  *	It goes away if the kernel's list of who shares a page turns out to be
  *	laid out in a way that this module doesn't know: pages that would have
  *	to be looked up in it are then confirmed to nobody.
+ * @UMIG_FEATURE_SHARE: SHARE shares pages, as things are now: the module's
+ *	parameter share is set, KSM's merging function is known, and ksmd is at
+ *	work (/sys/kernel/mm/ksm/run is 1).  Without it SHARE copies.
  */
 enum umig_feature {
 	UMIG_FEATURE_GROUPS	= 1,
+	UMIG_FEATURE_SHARE	= 2,
 };
 
 /**
@@ -107,9 +161,10 @@ enum umig_feature {
  * @hash_alg: out: &enum umig_hash_alg.
  * @mode: out: &enum umig_mode.
  * @page_size: out: bytes of one page.
- * @max_batch: out: largest number of items of one RANGE, CONFIRM, FILL or
- *	RELEASE.
- * @lease_ttl_ms: out: a lease not used for this long may be taken back.
+ * @max_batch: out: largest number of items of one RANGE, CONFIRM, FILL,
+ *	SHARE or RELEASE.
+ * @lease_ttl_ms: out: a lease not used for this long may be taken back; when
+ *	memory is short it is the module's parameter lease_grace_ms instead.
  * @features: out: &enum umig_feature.
  * @key_id: out: fingerprint of the key: the first 16 bytes of the digest,
  *	under that key, of the 11 bytes "umig key id".  All zero: no key.
@@ -190,14 +245,14 @@ struct umig_run {
  * struct umig_range - Which pages of a range are merged (RANGE).
  * @size: in: sizeof(struct umig_range).
  * @flags: in: must be 0.
- * @mem_fd: in: -1: the caller's own memory.  Others are refused with
- *	EOPNOTSUPP in this version.
+ * @mem_fd: in: -1: the caller's own memory; else an open /proc/PID/mem: that
+ *	process's.
  * @nr_pages: in: pages to look at, at most &umig_info.max_batch;
  *	out: pages looked at: fewer if an array was full, 0 if there is no room
  *	for the first page's digest.
  * @addr: in: first address, a multiple of the page size, else EINVAL.  A range
  *	that wraps around is refused with EINVAL; what is outside of the
- *	caller's address space is absent.
+ *	process's address space is absent.
  * @runs: in: address of an array of &struct umig_run.
  * @digests: in: address of an array of digests, UMIG_DIGEST_SIZE bytes each.
  * @nr_runs: in: room in @runs, at least 1, no upper limit; out: runs written,
@@ -209,6 +264,13 @@ struct umig_run {
  * The answer is a snapshot: a caller that wants to act on it must have cleared
  * the range's dirty log before the call and treat a page as changed that is
  * dirty afterwards.
+ *
+ * Another process isn't waited for: what can't be reached without is absent.
+ *
+ * - EBADF: @mem_fd isn't /proc/PID/mem, opened for reading.
+ * - ESRCH: the process has ended, or executed another program since.
+ * - EOPNOTSUPP: @mem_fd other than -1 where /proc couldn't be looked at when the
+ *   module was loaded.
  */
 struct umig_range {
 	__u32 size;
@@ -234,8 +296,12 @@ struct umig_range {
  * @nr_held: out: how many leases were taken.
  *
  * Leases belong to the open file.  A digest that is given twice gets two
- * leases.  At the limit of leases, the file's or that of all files together,
- * the answer is 0 for the rest.
+ * leases.  At the limit of leases, the file's, its user's or that of all files
+ * together, the answer is 0 for the rest.
+ *
+ * A user who asks for more digests a second than the module's parameter
+ * confirm_rate says waits in the call, a second at most for each call that is
+ * before it.  The user is the one who has opened the file.
  *
  * A page that is merged for no process of the file's group is answered like one
  * that isn't held (see &struct umig_join).  So is one whose sharers can't be
@@ -255,8 +321,8 @@ struct umig_confirm {
  * struct umig_fill_item - One page to fill.
  * @addr: in: where to, in the caller's memory, a multiple of the page size.
  * @lease: in: which page.
- * @result: out: 0, or -ENOENT: no such lease (never was, released, expired);
- *	-EFAULT: @addr isn't writable; -EINVAL: @addr isn't aligned;
+ * @result: out: 0, or -ENOENT: no such lease (never was, released, taken
+ *	back); -EFAULT: @addr isn't writable; -EINVAL: @addr isn't aligned;
  *	-EHWPOISON: the page's memory is broken.
  */
 struct umig_fill_item {
@@ -281,6 +347,48 @@ struct umig_fill {
 	__u32 nr_filled;
 };
 #define UMIG_IOC_FILL		_IO(UMIG_IOC_TYPE, 0x04)
+
+#define UMIG_SHARE_COPIED	1
+
+/**
+ * struct umig_share - Make the caller share leased pages (SHARE).
+ * @size: in: sizeof(struct umig_share).
+ * @flags: in: must be 0.
+ * @items: in: address of an array of &struct umig_fill_item.
+ * @nr: in: its length, at most &umig_info.max_batch.
+ * @nr_filled: out: how many items have a result of 0 or UMIG_SHARE_COPIED.
+ * @nr_shared: out: how many items have a result of 0.
+ * @reserved: in: must be 0.
+ *
+ * As FILL, and an item's result may also be UMIG_SHARE_COPIED: the content is
+ * there, in a page of the caller's own.  0 means that the leased page itself is
+ * mapped there, as if ksmd had merged it: it costs no memory, and a write copies
+ * it.  What can be shared are private anonymous pages of memory that is
+ * MADV_MERGEABLE.  A page isn't shared, but copied:
+ *
+ * - without UMIG_FEATURE_SHARE;
+ * - where KSM has dropped the leased page, or it has as many sharers as KSM's
+ *   max_page_sharing allows;
+ * - on another NUMA node than the leased page's, where KSM's
+ *   merge_across_nodes is 0;
+ * - where somebody else holds a reference to the caller's page or a lock, or
+ *   writes to it at the time.
+ *
+ * Memory that was copied and is mergeable is merged by ksmd in its time.
+ *
+ * Until ksmd has come across a shared page, within one of its passes over all
+ * memory (&umig_stat.share_adopted), the kernel can't reclaim or migrate it.
+ */
+struct umig_share {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 items;
+	__u32 nr;
+	__u32 nr_filled;
+	__u32 nr_shared;
+	__u32 reserved;
+};
+#define UMIG_IOC_SHARE		_IO(UMIG_IOC_TYPE, 0x08)
 
 #define UMIG_RELEASE_ALL	(1U << 0)
 
@@ -333,6 +441,8 @@ struct umig_release {
  * An id isn't a secret: who may open the device may join any group.
  *
  * - EBUSY: the file, or the calling process, is of another group.
+ * - ENOSPC: as many processes are in groups as the module's parameter
+ *   members_total allows.
  * - EOPNOTSUPP: not without UMIG_FEATURE_GROUPS (the common group: always).
  */
 struct umig_join {
@@ -341,6 +451,44 @@ struct umig_join {
 	__u8 group[UMIG_GROUP_SIZE];
 };
 #define UMIG_IOC_JOIN		_IO(UMIG_IOC_TYPE, 0x07)
+
+/**
+ * enum umig_event - Bits of &umig_events.events.
+ * @UMIG_EVENT_LEASES: leases of this file were taken back.
+ * @UMIG_EVENT_MODE: &umig_events.mode is another one.
+ * @UMIG_EVENT_GENERATION: all digests given before are void: another key, or
+ *	the hooks have missed something.  Leases aren't.
+ */
+enum umig_event {
+	UMIG_EVENT_LEASES	= 1,
+	UMIG_EVENT_MODE		= 2,
+	UMIG_EVENT_GENERATION	= 4,
+};
+
+/**
+ * struct umig_events - What has changed since this was asked last (EVENTS).
+ * @size: in: sizeof(struct umig_events).
+ * @flags: in: must be 0.
+ * @events: out: &enum umig_event; since the file was opened for the first call.
+ * @leases_lost: out: how many leases were taken back.
+ * @generation: out: as &umig_info.generation.
+ * @mode: out: &enum umig_mode.
+ * @reserved: out: 0.
+ *
+ * poll(2) reports POLLPRI while there is an event that this file hasn't been
+ * told of; POLLIN always, since read(2) never waits.  Nothing need be asked: who
+ * doesn't, finds out by FILL, or by RANGE.
+ */
+struct umig_events {
+	__u32 size;
+	__u32 flags;
+	__u32 events;
+	__u32 leases_lost;
+	__u64 generation;
+	__u32 mode;
+	__u32 reserved;
+};
+#define UMIG_IOC_EVENTS		_IO(UMIG_IOC_TYPE, 0x09)
 
 /**
  * struct umig_stat - Counters since the module was loaded (STAT).
@@ -376,6 +524,14 @@ struct umig_join {
  * @confirm_busy: pages passed over by CONFIRM since they were locked when their
  *	sharers had to be looked up; as @confirm_other_group.
  * @group_members: processes that are members of a group, now.
+ * @confirm_throttled: calls of CONFIRM that had to wait for their user's turn.
+ * @lease_refused: leases not given because of a limit.
+ * @lease_reclaimed: leases taken back since memory was short.
+ * @shared: pages that SHARE has shared.
+ * @share_copied: pages that SHARE has copied.
+ * @share_retried: pages that SHARE has tried to share a second time.
+ * @share_adopted: of @shared, those that KSM has come across since and made its
+ *	own.  Pages that are written or dropped before are never adopted.
  */
 struct umig_stat {
 	__u32 size;
@@ -406,13 +562,22 @@ struct umig_stat {
 	__u64 confirm_other_group;
 	__u64 confirm_busy;
 	__u64 group_members;
+	__u64 confirm_throttled;
+	__u64 lease_refused;
+	__u64 lease_reclaimed;
+	__u64 shared;
+	__u64 share_copied;
+	__u64 share_retried;
+	__u64 share_adopted;
 };
 #define UMIG_IOC_STAT		_IO(UMIG_IOC_TYPE, 0x06)
 
 /**
  * struct umig_record - What read(2) returns: the index, entry by entry.
  * @digest: a merged page's digest.
- * @sharers: how many mappings share that page, of whatever group.
+ * @sharers: how many mappings of the file's group share that page: none of
+ *	another group is told of.  While there are members of groups it is what
+ *	KSM has recorded (see &struct umig_join).
  * @reserved: 0.
  *
  * A read returns whole records, 0 at the end of the index; a buffer smaller

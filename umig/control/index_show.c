@@ -15,8 +15,7 @@
 
 #include "mem/umigdev.h"
 
-/* "name value" lines, or the object as it is; takes @object, a flat one. */
-static int show(json_t *object, bool json)
+int index_show(json_t *object, bool json)
 {
 	const char *name;
 	json_t *value;
@@ -59,8 +58,8 @@ int index_show_info(const struct umig_info *info, bool json)
 
 	sodium_bin2hex(key_id, sizeof(key_id), info->key_id,
 		       sizeof(info->key_id));
-	return show(json_pack(
-		"{s:i, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:s}",
+	return index_show(json_pack(
+		"{s:i, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:s, s:s}",
 		"abi_version", (int)info->abi_version,
 		"mode", mode_name(info->mode),
 		"hash", "keyed BLAKE2b-256",
@@ -73,7 +72,9 @@ int index_show_info(const struct umig_info *info, bool json)
 		"max_batch", (int)info->max_batch,
 		"lease_ttl_ms", (int)info->lease_ttl_ms,
 		"groups", info->features & UMIG_FEATURE_GROUPS ?
-			  "yes" : "no"), json);
+			  "yes" : "no",
+		"share", info->features & UMIG_FEATURE_SHARE ?
+			 "yes" : "no"), json);
 }
 
 int index_show_stat(const struct umig_stat *stat, bool json)
@@ -94,7 +95,10 @@ int index_show_stat(const struct umig_stat *stat, bool json)
 		COUNTER(lease_released), COUNTER(lease_converted),
 		COUNTER(filled), COUNTER(fill_failed),
 		COUNTER(confirm_other_group), COUNTER(confirm_busy),
-		COUNTER(group_members),
+		COUNTER(group_members), COUNTER(confirm_throttled),
+		COUNTER(lease_refused), COUNTER(lease_reclaimed),
+		COUNTER(shared), COUNTER(share_copied),
+		COUNTER(share_retried), COUNTER(share_adopted),
 	};
 #undef COUNTER
 	json_t *object = json_object();
@@ -103,7 +107,7 @@ int index_show_stat(const struct umig_stat *stat, bool json)
 	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		json_object_set_new(object, counters[i].name,
 				    json_integer(counters[i].value));
-	return show(object, json);
+	return index_show(object, json);
 }
 
 static void show_record(const struct umig_record *r, bool json, bool first)
@@ -116,6 +120,13 @@ static void show_record(const struct umig_record *r, bool json, bool first)
 		       first ? "" : ",", digest, r->sharers);
 	else
 		printf("%s %u\n", digest, r->sharers);
+}
+
+int index_read_failed(int rc, struct err *err)
+{
+	return err_set(err, rc, UMIGDEV_PATH ": read: %s%s", strerror(-rc),
+		       rc == -ENOKEY ?
+		       " (load one with: umig index set-key)" : "");
 }
 
 /* Written as it is read: an index may be larger than we'd hold as JSON. */
@@ -135,9 +146,7 @@ int index_show_records(int fd, bool json, struct err *err)
 		}
 	}
 	if (n < 0)
-		return err_set(err, -errno, UMIGDEV_PATH ": read: %s%s",
-			       strerror(errno), errno == ENOKEY ?
-			       " (load one with: umig index set-key)" : "");
+		return index_read_failed(-errno, err);
 	if (json)
 		printf("\n]}\n");
 	return 0;

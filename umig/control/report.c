@@ -39,11 +39,12 @@ static json_t *pages_json(const struct migrate_report *r, bool live)
 
 static json_t *index_json(const struct migrate_report *r)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "offered", num(r->index_offered),
 			 "confirmed", num(r->index_confirmed),
 			 "refused", num(r->index_refused),
 			 "unproven", num(r->index_unproven),
+			 "shared", num(r->index_shared),
 			 "cancelled", num(r->index_cancelled),
 			 "hashed", num(r->index_hashed),
 			 "merged", num(r->index_merged));

@@ -78,6 +78,10 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -EINVAL, "host key %s: is no regular file",
 			       path);
+	if (st.st_uid && st.st_uid != geteuid())
+		return err_set(err, -EPERM,
+			       "host key %s: belongs to user %u, neither to root nor to who runs umig: chown it, and make a new key if somebody may have read it",
+			       path, (unsigned int)st.st_uid);
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return err_set(err, -EPERM,
 			       "host key %s: mode %04o lets others than its owner in: chmod 600 %s, and make a new key if somebody may have read it",

@@ -21,6 +21,10 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -EINVAL,
 			       "peers file %s: is no regular file", path);
+	if (st.st_uid && st.st_uid != geteuid())
+		return err_set(err, -EPERM,
+			       "peers file %s: belongs to user %u, who may say who comes in, but is neither root nor who runs umig: look it over, then chown it",
+			       path, (unsigned int)st.st_uid);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return err_set(err, -EPERM,
 			       "peers file %s: mode %04o lets others than its owner say who may come in: look it over, then chmod go-w %s",

@@ -82,11 +82,38 @@ void proof_make(const struct proof_key *key, uint32_t number,
 		make_sampled(key, htole32(number), page, proof);
 }
 
-bool proof_check(const struct proof_key *key, uint32_t number,
-		 const void *page, const uint8_t proof[PROOF_BYTES])
+void proof_prefetch(const struct proof_key *key, uint32_t number,
+		    const void *page)
+{
+	unsigned int i, line[SAMPLED_LINES];
+
+	if (key->mode != PROOF_SAMPLED)
+		return;
+	pick_lines(key, htole32(number), line);
+	for (i = 0; i < SAMPLED_LINES; i++)
+		__builtin_prefetch((const uint8_t *)page +
+				   line[i] * LINE_BYTES);
+}
+
+static bool check(const struct proof_key *key, uint32_t number,
+		  const void *page, const uint8_t *proof, size_t bytes)
 {
 	uint8_t right[PROOF_BYTES];
 
 	proof_make(key, number, page, right);
-	return !sodium_memcmp(right, proof, sizeof(right));
+	return !sodium_memcmp(right, proof, bytes);
+}
+
+bool proof_check(const struct proof_key *key, uint32_t number,
+		 const void *page, const uint8_t proof[PROOF_BYTES])
+{
+	return check(key, number, page, proof, PROOF_BYTES);
+}
+
+bool proof_check_brief(const struct proof_key *key, uint32_t number,
+		       const void *page,
+		       const uint8_t proof[PROOF_BRIEF_BYTES])
+{
+	return key->mode == PROOF_SAMPLED &&
+	       check(key, number, page, proof, PROOF_BRIEF_BYTES);
 }

@@ -12,7 +12,9 @@
  * Sampled: SipHash-2-4-128 over two cache lines of the page, which the key and
  * the offer's number pick.  It notices a digest that no longer is the page's.
  * It does not keep out a liar: who has some lines of a page can offer its
- * digest until the lines that are picked are among them.
+ * digest until the lines that are picked are among them.  Half of it, a brief
+ * proof, does the same: one of 2^64 guesses at what one lacks is right, and a
+ * few are heard.
  *
  * Full: Poly1305 over all of the page, with a one-time key for each nonce and
  * number.  It is not used as a MAC that keeps its key: the prover knows it.  So
@@ -33,6 +35,7 @@
 
 #define PROOF_NONCE_BYTES 16
 #define PROOF_BYTES 16
+#define PROOF_BRIEF_BYTES 8
 
 /**
  * enum proof_mode - What a proof covers.
@@ -66,8 +69,20 @@ void proof_key_init(struct proof_key *key,
 void proof_make(const struct proof_key *key, uint32_t number,
 		const void *page, uint8_t proof[PROOF_BYTES]);
 
+/**
+ * proof_prefetch() - A proof of @page will be made soon: fetch what it is of, if
+ * that is little.
+ */
+void proof_prefetch(const struct proof_key *key, uint32_t number,
+		    const void *page);
+
 /** proof_check() - Whether @proof is @page's, in constant time. */
 bool proof_check(const struct proof_key *key, uint32_t number,
 		 const void *page, const uint8_t proof[PROOF_BYTES]);
+
+/** proof_check_brief() - The same, of the first bytes of a sampled proof. */
+bool proof_check_brief(const struct proof_key *key, uint32_t number,
+		       const void *page,
+		       const uint8_t proof[PROOF_BRIEF_BYTES]);
 
 #endif

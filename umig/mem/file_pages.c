@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,12 +57,18 @@ struct file_pages {
 	atomic_flag told;
 };
 
-/* The slot of @digest, or the empty one where it belongs. */
-static uint32_t *find_slot(const struct file_pages *fp, const digest_t *digest)
+static uint64_t hash(const struct file_pages *fp, const digest_t *digest)
 {
-	uint64_t at;
+	uint64_t h;
 
-	crypto_shorthash((uint8_t *)&at, digest->b, sizeof(digest->b), fp->key);
+	crypto_shorthash((uint8_t *)&h, digest->b, sizeof(digest->b), fp->key);
+	return h;
+}
+
+/* The slot of @digest, whose hash is @at, or the empty one where it belongs. */
+static uint32_t *find_slot(const struct file_pages *fp, const digest_t *digest,
+			   uint64_t at)
+{
 	for (;; at++) {
 		uint32_t *slot = &fp->table[at & (fp->slots - 1)];
 
@@ -123,7 +130,8 @@ static int fill_table(struct file_pages *fp)
 	randombytes_buf(fp->key, sizeof(fp->key));
 	for (i = 0; i < fp->nr; i++) {
 		const struct content c = fp->content[i];
-		uint32_t *slot = find_slot(fp, &c.record.digest);
+		uint32_t *slot = find_slot(fp, &c.record.digest,
+					   hash(fp, &c.record.digest));
 
 		if (*slot)
 			continue;
@@ -138,10 +146,24 @@ static int file_offer(struct page_source *ps, const digest_t *digests,
 		      unsigned int nr, uint64_t *leases)
 {
 	struct file_pages *fp = (struct file_pages *)ps;
+	uint64_t at[PLACE_BATCH];
 	unsigned int i;
+	uint32_t slot;
 
+	if (nr > PLACE_BATCH)
+		return -EINVAL;
+	/* table and contents are anywhere in memory: wait for all at once */
+	for (i = 0; i < nr; i++) {
+		at[i] = hash(fp, &digests[i]);
+		__builtin_prefetch(&fp->table[at[i] & (fp->slots - 1)]);
+	}
+	for (i = 0; i < nr; i++) {
+		slot = fp->table[at[i] & (fp->slots - 1)];
+		if (slot)
+			__builtin_prefetch(&fp->content[slot - 1]);
+	}
 	for (i = 0; i < nr; i++)
-		leases[i] = *find_slot(fp, &digests[i]);
+		leases[i] = *find_slot(fp, &digests[i], at[i]);
 	return 0;
 }
 
@@ -151,13 +173,19 @@ static const struct content *content_of(const struct file_pages *fp,
 	return &fp->content[item->lease - 1];
 }
 
+/*
+ * Pages are placed so many at a time: 256 KiB stay in the cache from when the
+ * kernel clears them until they are summed.
+ */
+#define RUN_PAGES 64
+
 /* How many of @items are neighbours in the image and in the guest, >= 1. */
 static unsigned int run_length(const struct file_pages *fp,
 			       const struct place_item *items, unsigned int nr)
 {
 	unsigned int n = 1;
 
-	while (n < nr &&
+	while (n < nr && n < RUN_PAGES &&
 	       content_of(fp, &items[n])->page ==
 		       content_of(fp, &items[n - 1])->page + 1 &&
 	       (uint8_t *)items[n].hva ==
@@ -177,15 +205,29 @@ static void tell(struct file_pages *fp, const struct place_item *item, int rc)
 					  strerror(-rc));
 }
 
+/*
+ * Take the page faults of @nr pages at once: one by one they cost more than the
+ * reading.  They are going to be written whatever becomes of this; before Linux
+ * 5.14 it fails, and read(2) takes the faults.
+ */
+static void populate(void *hva, unsigned int nr)
+{
+	if (nr > 1)
+		(void)madvise(hva, (size_t)nr * UMIG_PAGE_SIZE,
+			      MADV_POPULATE_WRITE);
+}
+
 static void place_run(struct file_pages *fp, struct place_item *items,
 		      unsigned int nr)
 {
-	int64_t got = image_read(fp->image, items->hva,
-				 (uint64_t)nr * UMIG_PAGE_SIZE,
-				 content_of(fp, items)->page * UMIG_PAGE_SIZE);
-	unsigned int i, whole = got < 0 ? 0 : got / UMIG_PAGE_SIZE;
+	unsigned int i, whole;
 	page_sum_t sum;
+	int64_t got;
 
+	populate(items->hva, nr);
+	got = image_read(fp->image, items->hva, (uint64_t)nr * UMIG_PAGE_SIZE,
+			 content_of(fp, items)->page * UMIG_PAGE_SIZE);
+	whole = got < 0 ? 0 : got / UMIG_PAGE_SIZE;
 	for (i = 0; i < nr; i++) {
 		struct place_item *item = &items[i];
 

@@ -96,7 +96,9 @@ static void place_of(struct many_pages *mp, unsigned int s,
 	}
 	if (!o.nr)
 		return;
+	mp->ps.shared -= mp->list[s]->shared;
 	rc = mp->list[s]->place(mp->list[s], o.items, o.nr);
+	mp->ps.shared += mp->list[s]->shared;
 	for (i = 0; i < o.nr; i++)
 		items[o.at[i]].result = rc ? rc : o.items[i].result;
 }

@@ -35,11 +35,13 @@ struct memslot {
  * @nr: slots in use.
  * @pages: RAM of the VM in pages: dense indices are 0 .. @pages - 1.
  * @slot: the slots.
+ * @anonymous: all of it is private anonymous memory: what isn't there is zero.
  */
 struct memslots {
 	unsigned int nr;
 	uint64_t pages;
 	struct memslot slot[MEMSLOTS_MAX];
+	bool anonymous;
 };
 
 /**

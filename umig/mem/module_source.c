@@ -175,6 +175,7 @@ int digest_source_module_open(struct digest_source **out, struct err *err)
 struct module_pages {
 	struct page_source ps;
 	int fd;
+	bool share;	/* else copy */
 	uint32_t leases[BATCH];
 	struct umig_fill_item items[BATCH];
 };
@@ -193,6 +194,23 @@ static int module_offer(struct page_source *ps, const digest_t *digests,
 	return 0;
 }
 
+/* By SHARE, which copies what can't be shared, where the module has it. */
+static int fill_or_share(struct module_pages *mp, unsigned int nr)
+{
+	unsigned int i;
+	int rc;
+
+	if (!mp->share)
+		return umigdev_fill(mp->fd, mp->items, nr);
+	rc = umigdev_share(mp->fd, mp->items, nr);
+	for (i = 0; i < nr && rc >= 0; i++) {
+		mp->ps.shared += !mp->items[i].result;
+		if (mp->items[i].result == UMIG_SHARE_COPIED)
+			mp->items[i].result = 0;
+	}
+	return rc;
+}
+
 static int module_place(struct page_source *ps, struct place_item *items,
 			unsigned int nr)
 {
@@ -205,7 +223,7 @@ static int module_place(struct page_source *ps, struct place_item *items,
 			.addr = (uintptr_t)items[i].hva,
 			.lease = items[i].lease,
 		};
-	rc = umigdev_fill(mp->fd, mp->items, nr);
+	rc = fill_or_share(mp, nr);
 	if (rc < 0)
 		return rc;
 	for (i = 0; i < nr; i++)
@@ -229,11 +247,11 @@ static void module_pages_close(struct page_source *ps)
 }
 
 /* As open_keyed(), and joined. */
-static int open_joined(uint8_t *key_id, const char *group, struct err *err)
+static int open_joined(uint8_t *key_id, const char *group,
+		       struct umig_info *info, struct err *err)
 {
 	uint8_t id[GROUP_ID_BYTES];
-	struct umig_info info;
-	int fd = open_keyed(key_id, &info, err);
+	int fd = open_keyed(key_id, info, err);
 	int rc;
 
 	if (fd < 0 || !group)
@@ -250,10 +268,11 @@ int page_source_module_open(struct page_source **out, const char *group,
 			    struct err *err)
 {
 	struct module_pages *mp = calloc(1, sizeof(*mp));
+	struct umig_info info;
 
 	if (!mp)
 		return err_set(err, -ENOMEM, "out of memory");
-	mp->fd = open_joined(mp->ps.key_id, group, err);
+	mp->fd = open_joined(mp->ps.key_id, group, &info, err);
 	if (mp->fd < 0) {
 		int rc = mp->fd;
 
@@ -261,6 +280,7 @@ int page_source_module_open(struct page_source **out, const char *group,
 		return rc;
 	}
 	mp->ps.name = "umig.ko";
+	mp->share = info.features & UMIG_FEATURE_SHARE;
 	mp->ps.offer = module_offer;
 	mp->ps.place = module_place;
 	mp->ps.release_all = module_release_all;

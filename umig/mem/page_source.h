@@ -33,10 +33,13 @@ struct place_item {
  *	refuse any item after all.  @nr is at most 512.
  * @release_all: give every lease back.
  * @close: frees it, and releases.
+ * @shared: pages placed so far that are the holder's own and take no memory
+ *	until they are written; on the thread that calls place() only.
  */
 struct page_source {
 	const char *name;
 	uint8_t key_id[16];
+	uint64_t shared;
 	int (*offer)(struct page_source *ps, const digest_t *digests,
 		     unsigned int nr, uint64_t *leases);
 	int (*place)(struct page_source *ps, struct place_item *items,

@@ -140,6 +140,30 @@ int umigdev_join(int fd, const char *name, const uint8_t id[UMIG_GROUP_SIZE],
 	}
 }
 
+static int rescan_failed(const char *file, int error, struct err *err)
+{
+	const char *remedy = "";
+
+	if (error == -ENOENT)
+		remedy = " (load the module: modprobe umig, or insmod umig.ko)";
+	else if (error == -EACCES)
+		remedy = " (run as root)";
+	return err_set(err, error, "%s: %s%s", file, strerror(-error), remedy);
+}
+
+int umigdev_rescan(const char *file, struct err *err)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return rescan_failed(file, -errno, err);
+	if (write(fd, "1", 1) != 1)
+		rc = rescan_failed(file, -errno, err);
+	close(fd);
+	return rc;
+}
+
 int umigdev_stat(int fd, struct umig_stat *out)
 {
 	*out = (struct umig_stat){ .size = sizeof(*out) };
@@ -192,6 +216,18 @@ int umigdev_fill(int fd, struct umig_fill_item *items, uint32_t nr)
 		.nr = nr,
 	};
 	int ret = dev_ioctl(fd, UMIG_IOC_FILL, &arg);
+
+	return ret ? ret : (int)arg.nr_filled;
+}
+
+int umigdev_share(int fd, struct umig_fill_item *items, uint32_t nr)
+{
+	struct umig_share arg = {
+		.size = sizeof(arg),
+		.items = user_ptr(items),
+		.nr = nr,
+	};
+	int ret = dev_ioctl(fd, UMIG_IOC_SHARE, &arg);
 
 	return ret ? ret : (int)arg.nr_filled;
 }

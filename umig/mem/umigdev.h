@@ -46,6 +46,16 @@ int umigdev_set_key(int fd, const uint8_t key[UMIG_KEY_SIZE],
 int umigdev_join(int fd, const char *name, const uint8_t id[UMIG_GROUP_SIZE],
 		 struct err *err);
 
+#define UMIGDEV_RESCAN "/sys/class/misc/umig/rescan"
+
+/**
+ * umigdev_rescan() - Have all memory looked through for merged pages.
+ * @file: UMIGDEV_RESCAN, but for tests.
+ *
+ * Return: 0: it has begun, or will; or -errno with the remedy in @err.
+ */
+int umigdev_rescan(const char *file, struct err *err);
+
 /** umigdev_stat() - Counters since the module was loaded. */
 int umigdev_stat(int fd, struct umig_stat *out);
 
@@ -77,6 +87,16 @@ int umigdev_confirm(int fd, const void *digests, uint32_t nr,
  * Return: how many have a result of 0, or -errno.
  */
 int umigdev_fill(int fd, struct umig_fill_item *items, uint32_t nr);
+
+/**
+ * umigdev_share() - Map leased pages at the addresses of @items, or copy.
+ *
+ * Needs UMIG_FEATURE_SHARE to be of use.  An item's result may also be
+ * UMIG_SHARE_COPIED.
+ *
+ * Return: how many items have their content, or -errno.
+ */
+int umigdev_share(int fd, struct umig_fill_item *items, uint32_t nr);
 
 /** umigdev_release() - Give leases back.  Return: how many, or -errno. */
 int umigdev_release(int fd, const uint32_t *leases, uint32_t nr);

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,8 @@ int encoder_flush(struct encoder *e)
 		return 0;
 	e->writing = false;
 	bytes = pages_writer_end(&e->writer);
+	if (e->packing)
+		packing_run_end(&e->packer);
 	if (e->plan.codec)
 		return send_packed(e, bytes);
 	if (e->packing && e->plain)
@@ -115,6 +118,8 @@ static int begin_frame(struct encoder *e)
 		rc = channel_payload(e->ch, &room);
 	if (rc)
 		return rc;
+	if (e->packing)
+		packing_run_begin(&e->packer);
 	pages_writer_init(&e->writer, room, e->round);
 	e->writing = true;
 	e->plain = 0;
@@ -165,15 +170,20 @@ int encoder_zero(struct encoder *e, uint64_t index)
 	return rc;
 }
 
+/* A brief proof is what a whole one begins with. */
+_Static_assert(offsetof(struct wire_brief, proof) ==
+	       offsetof(struct wire_held, proof), "wire");
+
 int encoder_held(struct encoder *e, uint64_t index,
-		 const struct wire_held *held)
+		 const struct wire_held *held, bool brief)
 {
+	uint8_t class = brief ? WIRE_RUN_BRIEF : WIRE_RUN_HELD;
 	void *at;
-	int rc = add_page(e, memslots_gfn(e->ms, index), WIRE_RUN_HELD, &at);
+	int rc = add_page(e, memslots_gfn(e->ms, index), class, &at);
 
 	if (rc)
 		return rc;
-	memcpy(at, held, sizeof(*held));
+	memcpy(at, held, pages_payload_bytes(class));
 	account(e, index, PAGE_CLASS_HELD);
 	return 0;
 }
@@ -210,7 +220,10 @@ int encoder_bytes(struct encoder *e, uint64_t index, uint32_t refused)
 	rc = add_page(e, gfn, WIRE_RUN_PLAIN, &at);
 	if (rc)
 		return rc;
-	memcpy(at, page, UMIG_PAGE_SIZE);
+	/* packing, and who looks for duplicates, read what was sent */
+	if (e->packing || refused != OFFERS_NONE ||
+	    !channel_borrow(e->ch, at, page, UMIG_PAGE_SIZE))
+		memcpy(at, page, UMIG_PAGE_SIZE);
 	e->plain++;
 	account(e, index, PAGE_CLASS_PLAIN);
 	if (refused != OFFERS_NONE)

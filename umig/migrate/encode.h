@@ -6,8 +6,9 @@
  * handed pages and knows nothing of offers, of rounds' ends or of what comes
  * back.
  *
- * A page is read once, after its dirty state was cleared: what goes out may be
- * newer than the log, never older.  One thread an encoder.
+ * A page is read after its dirty state was cleared: what goes out may be newer
+ * than the log, never older.  Its bytes are copied at once if anybody wants to
+ * look at them again, else when the channel sends them.  One thread an encoder.
  */
 #ifndef UMIG_MIGRATE_ENCODE_H
 #define UMIG_MIGRATE_ENCODE_H
@@ -86,9 +87,13 @@ static inline void encoder_begin_round(struct encoder *e, uint32_t round)
 /** encoder_zero() - Page @index reads as zeroes. */
 int encoder_zero(struct encoder *e, uint64_t index);
 
-/** encoder_held() - The destination holds it: @held, in wire order. */
+/**
+ * encoder_held() - The destination holds it.
+ * @held: in wire order.
+ * @brief: half of the proof will do.
+ */
 int encoder_held(struct encoder *e, uint64_t index,
-		 const struct wire_held *held);
+		 const struct wire_held *held, bool brief);
 
 /**
  * encoder_bytes() - Send a page by its bytes: zero, or whole.

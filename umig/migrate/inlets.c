@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/cond.h"
 #include "lib/log.h"
 #include "transport/tcp.h"
 #include "wire/msgs.h"
@@ -24,17 +25,12 @@
 
 void inlets_init(struct inlets *l, struct migration *m, struct placer *placer)
 {
-	pthread_condattr_t attr;
-
 	memset(l, 0, sizeof(*l));
 	l->m = m;
 	l->placer = placer;
 	l->round = 1;
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&l->changed);
 }
 
 void inlets_exit(struct inlets *l)

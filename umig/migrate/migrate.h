@@ -68,6 +68,8 @@
  * @index_refused: pages that the destination could not place after all.
  * @index_unproven: destination: of these, because the source failed to prove
  *	that it has them.
+ * @index_shared: destination: times that a held page was placed without taking
+ *	memory, as the one page of all who have it.
  * @index_cancelled: pages whose offer was pending when they were written.
  * @index_hashed: at the start, source: merged pages with a digest,
  * @index_merged: and all merged pages, host-wide: the index's coverage.
@@ -113,6 +115,7 @@ struct migrate_report {
 	uint64_t index_confirmed;
 	uint64_t index_refused;
 	uint64_t index_unproven;
+	uint64_t index_shared;
 	uint64_t index_cancelled;
 	uint64_t index_hashed;
 	uint64_t index_merged;

@@ -223,6 +223,7 @@ int migration_open_channel(struct migration *m, int fd,
 
 	tcp_set_timeout(fd, timeout_ns);
 	m->peer = session->peer;
+	m->version = session->version;
 	m->live.sealed = session->sealed;
 	m->live.cipher[0] = '\0';
 	if (session->sealed)

@@ -15,6 +15,7 @@
 #include "transport/channel.h"
 #include "transport/door.h"
 #include "wire/hello.h"
+#include "wire/frame.h"
 
 /**
  * enum migrate_settled - What became of the guest after HANDOVER_UNKNOWN.
@@ -57,6 +58,7 @@ struct migration {
 	uint64_t ended_ns;	/* 0: not yet */
 	const struct memslots *ms;
 	char from[128];		/* destination: the source's address */
+	uint16_t version;	/* of the wire, that both ends speak */
 	bool full_proof;	/* pages that are named are proved whole */
 	struct channel *ch;
 	struct err err;
@@ -140,6 +142,12 @@ void migration_goodbye(struct migration *m, int rc);
 static inline enum proof_mode migration_proof_mode(const struct migration *m)
 {
 	return m->full_proof ? PROOF_FULL : PROOF_SAMPLED;
+}
+
+/** migration_brief_proofs() - Whether half a proof will do. */
+static inline bool migration_brief_proofs(const struct migration *m)
+{
+	return m->version >= WIRE_VERSION_BRIEF && !m->full_proof;
 }
 
 /** migration_hello() - Fill and send our HELLO. */

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "lib/bitmap.h"
 #include "migrate/page_class.h"
@@ -17,13 +16,8 @@
 
 /* More offers than a source makes: see OFFERS_PER_PAGE in sender.c. */
 #define OFFERS_PER_PAGE 4
-/*
- * Zero and plain pages are placed so many at a time: a bit each in a word, and
- * 256 KiB, which stay in the cache between being populated and written.
- */
-#define CHUNK_PAGES 64
-/* For fewer than that page faults are cheaper. */
-#define POPULATE_MIN 4
+/* Zero and plain pages are placed so many at a time. */
+#define CHUNK_PAGES WIRE_BATCH_PAGES
 
 int placer_init(struct placer *p, const struct memslots *ms,
 		struct page_source *pages)
@@ -37,6 +31,7 @@ int placer_init(struct placer *p, const struct memslots *ms,
 		.count = { [PAGE_CLASS_NONE] = ms->pages },
 	};
 	unproven_init(&p->failed);
+	fresh_init(&p->fresh);
 	pthread_mutex_init(&p->lock, NULL);
 	if (p->class && !received_init(&p->received, ms->pages))
 		return 0;
@@ -49,6 +44,7 @@ void placer_exit(struct placer *p)
 	received_exit(&p->received);
 	nonces_exit(&p->nonces);
 	unproven_exit(&p->failed);
+	fresh_exit(&p->fresh);
 	free(p->offer);
 	free(p->class);
 	free(p->refused);
@@ -182,17 +178,15 @@ static void placed(struct placer *p, uint64_t index, uint32_t round,
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void touch(struct placer *p, uint64_t index)
-{
-	pthread_mutex_lock(&p->lock);
-	bitmap_set(p->received.touched, index);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/** struct chunk - Of pages: which are news, which had been touched before. */
+/**
+ * struct chunk - Of pages: which are news, which had been touched before, and
+ * how many these are.
+ */
 struct chunk {
-	uint64_t news;
-	uint64_t touched;
+	uint64_t news[BITMAP_WORDS(CHUNK_PAGES)];
+	uint64_t touched[BITMAP_WORDS(CHUNK_PAGES)];
+	uint32_t nr_news;
+	uint32_t nr_touched;
 };
 
 /* Enter @nr pages, at most CHUNK_PAGES, that are about to be written. */
@@ -206,9 +200,12 @@ static struct chunk claim(struct placer *p, uint64_t index, uint32_t nr,
 	for (i = 0; i < nr; i++) {
 		if (!received_accepts(&p->received, index + i, round))
 			continue;
-		c.news |= 1ULL << i;
-		if (bitmap_test(p->received.touched, index + i))
-			c.touched |= 1ULL << i;
+		bitmap_set(c.news, i);
+		c.nr_news++;
+		if (bitmap_test(p->received.touched, index + i)) {
+			bitmap_set(c.touched, i);
+			c.nr_touched++;
+		}
 		enter(p, index + i, round, class);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -232,45 +229,28 @@ static int place_zero(struct placer *p, const struct pages_run *run,
 
 		nr = chunk_of(run, i);
 		c = claim(p, index + i, nr, round, PAGE_CLASS_ZERO);
-		for (k = 0; c.touched && k < nr; k++)
-			if (c.touched >> k & 1)
+		for (k = 0; c.nr_touched && k < nr; k++)
+			if (bitmap_test(c.touched, k))
 				memset(hva + (uint64_t)(i + k) * UMIG_PAGE_SIZE,
 				       0, UMIG_PAGE_SIZE);
 	}
 	return 0;
 }
 
-/*
- * Take the page faults of pages that are written for the first time at once.
- * Before Linux 5.14 they are taken one by one.
- */
-static void populate(uint8_t *hva, const struct chunk *c, uint32_t pages)
-{
-	if (pages >= POPULATE_MIN && !c->touched)
-		madvise(hva, pages * UMIG_PAGE_SIZE, MADV_POPULATE_WRITE);
-}
-
 static int place_plain(struct placer *p, const struct pages_run *run,
 		       uint64_t index, uint32_t round)
 {
+	struct chunk c = claim(p, index, run->pages, round, PAGE_CLASS_PLAIN);
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
-	const uint8_t *from = run->payload;
-	uint32_t i, k, nr;
+	uint32_t i;
 
-	for (i = 0; i < run->pages; i += nr) {
-		struct chunk c;
-
-		nr = chunk_of(run, i);
-		c = claim(p, index + i, nr, round, PAGE_CLASS_PLAIN);
-		populate(hva, &c, nr);
-		for (k = 0; k < nr; k++)
-			if (c.news >> k & 1)
-				memcpy(hva + k * UMIG_PAGE_SIZE,
-				       from + k * UMIG_PAGE_SIZE,
-				       UMIG_PAGE_SIZE);
-		hva += nr * UMIG_PAGE_SIZE;
-		from += nr * UMIG_PAGE_SIZE;
-	}
+	if (c.nr_news == run->pages && !c.nr_touched)
+		return fresh_write(&p->fresh, hva, run->payload, run->pages);
+	for (i = 0; i < run->pages; i++)
+		if (bitmap_test(c.news, i))
+			memcpy(hva + i * UMIG_PAGE_SIZE,
+			       run->payload + i * UMIG_PAGE_SIZE,
+			       UMIG_PAGE_SIZE);
 	return 0;
 }
 
@@ -323,9 +303,9 @@ static int place_duplicate(struct placer *p, const struct pages_run *run,
 /** struct held_batch - Pages of a HELD run that are news, to be filled. */
 struct held_batch {
 	struct place_item items[WIRE_BATCH_PAGES];
-	struct wire_held held[WIRE_BATCH_PAGES];	/* in host order */
 	uint32_t at[WIRE_BATCH_PAGES];			/* within the run */
 	uint32_t nr;
+	struct wire_held held[WIRE_BATCH_PAGES];	/* the run, host order */
 };
 
 static bool given_up(const struct placer *p, uint32_t number)
@@ -334,35 +314,71 @@ static bool given_up(const struct placer *p, uint32_t number)
 	       PROOF_FAILURES_MAX;
 }
 
+/*
+ * Which pages of a run are news, by &held_batch.at.  A fill that fails half way
+ * touches the page, too.
+ */
+static void claim_held(struct placer *p, const struct pages_run *run,
+		       uint64_t index, uint32_t round, struct held_batch *batch)
+{
+	uint32_t i;
+
+	batch->nr = 0;
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < run->pages; i++) {
+		if (!received_accepts(&p->received, index + i, round))
+			continue;
+		bitmap_set(p->received.touched, index + i);
+		batch->at[batch->nr++] = i;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* The wire's words on each page of a run, all of which must be in order. */
+static int read_held(const struct placer *p, const struct pages_run *run,
+		     struct held_batch *batch)
+{
+	size_t bytes = pages_payload_bytes(run->class);
+	uint32_t i;
+
+	/* a brief proof is what a whole one begins with */
+	for (i = 0; i < run->pages; i++) {
+		struct wire_held *held = &batch->held[i];
+
+		memcpy(held, run->payload + i * bytes, bytes);
+		held->number = le32toh(held->number);
+		if (held->number >= p->nr_offers ||
+		    !p->offer[held->number].lease)
+			return -EPROTO;
+	}
+	return 0;
+}
+
 static int collect_held(struct placer *p, const struct pages_run *run,
 			uint64_t index, uint32_t round,
 			struct held_batch *batch)
 {
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
-	uint32_t i;
+	uint32_t i, at, nr = 0;
+	int rc = read_held(p, run, batch);
 
-	batch->nr = 0;
-	for (i = 0; i < run->pages; i++) {
-		struct wire_held *held = &batch->held[batch->nr];
-
-		memcpy(held, run->payload + i * sizeof(*held), sizeof(*held));
-		held->number = le32toh(held->number);
-		if (held->number >= p->nr_offers ||
-		    !p->offer[held->number].lease)
-			return -EPROTO;
-		if (!accepts(p, index + i, round))
-			continue;
-		if (given_up(p, held->number)) {
-			if (refuse(p, run->gfn + i, index + i, round))
+	if (rc)
+		return rc;
+	claim_held(p, run, index, round, batch);
+	for (i = 0; i < batch->nr; i++) {
+		at = batch->at[i];
+		if (given_up(p, batch->held[at].number)) {
+			if (refuse(p, run->gfn + at, index + at, round))
 				return -ENOMEM;
 			continue;
 		}
-		batch->items[batch->nr] = (struct place_item){
-			.lease = p->offer[held->number].lease,
-			.hva = hva + i * UMIG_PAGE_SIZE,
+		batch->items[nr] = (struct place_item){
+			.lease = p->offer[batch->held[at].number].lease,
+			.hva = hva + at * UMIG_PAGE_SIZE,
 		};
-		batch->at[batch->nr++] = i;
+		batch->at[nr++] = at;
 	}
+	batch->nr = nr;
 	return 0;
 }
 
@@ -372,17 +388,32 @@ static int collect_held(struct placer *p, const struct pages_run *run,
  * the ones before came to.  -ENOMEM.
  */
 static int check_proof(struct placer *p, const struct wire_held *held,
-		       const void *page)
+		       bool brief, const void *page)
 {
+	const struct proof_key *key = nonces_find(&p->nonces, held->number);
+
 	if (given_up(p, held->number))
 		return 0;
-	if (proof_check(nonces_find(&p->nonces, held->number), held->number,
-			page, held->proof)) {
+	if ((brief ? proof_check_brief : proof_check)(key, held->number, page,
+						      held->proof)) {
 		p->proven++;
 		return 1;
 	}
 	p->unproven++;
 	return unproven_add(&p->failed, p->offer[held->number].tag);
+}
+
+/* Enter the pages of @batch whose items have no result but 0. */
+static void enter_held(struct placer *p, const struct held_batch *batch,
+		       uint64_t index, uint32_t round)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < batch->nr; i++)
+		if (!batch->items[i].result)
+			enter(p, index + batch->at[i], round, PAGE_CLASS_HELD);
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* Fill what can be filled; what can't, or isn't proven, is refused. */
@@ -397,22 +428,23 @@ static int place_held(struct placer *p, const struct pages_run *run,
 		return rc;
 	failed = p->pages->place(p->pages, batch.items, batch.nr);
 	for (i = 0; i < batch.nr && !rc; i++) {
-		const struct place_item *item = &batch.items[i];
+		struct place_item *item = &batch.items[i];
 		uint32_t at = batch.at[i];
 		int good = 0;
 
-		/* a fill that failed half way has touched the page */
-		touch(p, index + at);
 		if (!failed && !item->result)
-			good = check_proof(p, &batch.held[i], item->hva);
-		if (good > 0) {
-			placed(p, index + at, round, PAGE_CLASS_HELD);
+			good = check_proof(p, &batch.held[at],
+					   run->class == WIRE_RUN_BRIEF,
+					   item->hva);
+		if (good > 0)
 			continue;
-		}
+		item->result = -EACCES;
 		memset(item->hva, 0, UMIG_PAGE_SIZE);
 		rc = good ? good :
 			    refuse(p, run->gfn + at, index + at, round);
 	}
+	if (!rc)
+		enter_held(p, &batch, index, round);
 	return rc;
 }
 
@@ -432,6 +464,9 @@ static int place_run(struct placer *p, const struct pages_run *run,
 	case WIRE_RUN_DELTA:
 		return by_content ? -EPROTO :
 				    place_delta(p, run, index, round);
+	case WIRE_RUN_BRIEF:
+		return by_content || !p->brief ?
+			       -EPROTO : place_held(p, run, index, round);
 	case WIRE_RUN_HELD:
 		return by_content ? -EPROTO : place_held(p, run, index, round);
 	case WIRE_RUN_DUPLICATE:
@@ -464,7 +499,8 @@ static int place_payload(struct placer *p, struct pages_reader *reader,
 			break;
 	}
 	if (rc == -ENOMEM)
-		return err_set(err, rc, "out of memory for refused pages");
+		return err_set(err, rc,
+			       "out of memory for pages that came, or for refusing them");
 	return rc ? err_set(err, -EPROTO,
 			    "the source sent a malformed PAGES near byte %zu of %zu",
 			    reader->r.pos, reader->r.len) : 0;
@@ -511,4 +547,5 @@ void placer_count(struct placer *p, struct migrate_report *r)
 	r->pages_plain = p->count[PAGE_CLASS_PLAIN];
 	pthread_mutex_unlock(&p->lock);
 	r->index_unproven = p->unproven;
+	r->index_shared = p->pages ? p->pages->shared : 0;
 }

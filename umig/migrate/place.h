@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "mem/fresh.h"
 #include "mem/memslots.h"
 #include "mem/page_source.h"
 #include "mem/received.h"
@@ -48,7 +49,9 @@ struct held_offer {
  * @pages: held pages, or NULL: nothing is held.
  * @lock: of @received, @class and @count while there are other threads.
  * @received: what has come.
- * @proof: what the source must prove, set before the first offer.
+ * @fresh: for pages written for the first time.
+ * @proof: what the source must prove, set before the first offer,
+ * @brief: and whether half of it will do.
  * @offer: by offer number.
  * @nr_offers: offers taken.
  * @offers_limit: more than this a source has no need of.
@@ -64,7 +67,9 @@ struct placer {
 	struct page_source *pages;
 	pthread_mutex_t lock;
 	struct received received;
+	struct fresh fresh;
 	enum proof_mode proof;
+	bool brief;
 	struct held_offer *offer;
 	uint32_t nr_offers;
 	uint64_t cap_offers;

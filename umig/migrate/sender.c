@@ -21,6 +21,8 @@
 #define OFFERS_PER_PAGE 4
 /* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
 #define HANDLED_A_BATCH 16
+/* Pages to be proven that are fetched at a time. */
+#define PREFETCH_AHEAD 8
 
 static uint32_t offers_limit(uint64_t pages)
 {
@@ -69,6 +71,7 @@ int sender_init(struct sender *s, struct migration *m,
 	int rc;
 
 	memset(s, 0, sizeof(*s));
+	untouched_open(&s->untouched, m->ms);
 	s->m = m;
 	s->digests = digests;
 	lanes_init(&s->lanes, m);
@@ -98,6 +101,7 @@ int sender_init(struct sender *s, struct migration *m,
 
 void sender_exit(struct sender *s)
 {
+	untouched_close(&s->untouched);
 	free(s->todo);
 	free(s->next);
 	free(s->plain_only);
@@ -197,7 +201,8 @@ static int send_held(struct sender *s, uint64_t index, uint32_t number)
 	proof_make(nonces_find(&s->nonces, number), number,
 		   memslots_hva(s->m->ms, gfn), held.proof);
 	claim(s, index);
-	return lost(s, encoder_held(&s->encoder, index, &held));
+	return lost(s, encoder_held(&s->encoder, index, &held,
+				    migration_brief_proofs(s->m)));
 }
 
 /* As encoder_bytes(). */
@@ -259,8 +264,8 @@ static int send_known(struct sender *s, uint64_t index,
 	return 0;
 }
 
-/* Pages that nothing is known of: to a lane, or if all are busy, ourselves. */
-static int send_unknown(struct sender *s, uint64_t first, unsigned int n)
+/* Pages to be looked at: by a lane, or if all are busy, ourselves. */
+static int send_seen(struct sender *s, uint64_t first, unsigned int n)
 {
 	unsigned int i;
 	int rc = 0;
@@ -276,6 +281,30 @@ static int send_unknown(struct sender *s, uint64_t first, unsigned int n)
 	for (i = 0; i < n && !rc; i++)
 		rc = encoder_bytes(&s->encoder, first + i, OFFERS_NONE);
 	return lost(s, rc);
+}
+
+/*
+ * Pages that nothing is known of.  At first many have never been touched, and
+ * had better not be.
+ */
+static int send_unknown(struct sender *s, uint64_t first, unsigned int n)
+{
+	uint64_t zero[BITMAP_WORDS(UNTOUCHED_MAX)];
+	const void *hva = memslots_hva(s->m->ms,
+				       memslots_gfn(s->m->ms, first));
+	unsigned int i, end;
+	int rc = 0;
+
+	if (s->round > 1 || !untouched_find(&s->untouched, hva, n, zero))
+		return send_seen(s, first, n);
+	for (i = 0; i < n && !rc; i = end) {
+		end = bitmap_next(zero, n, i);
+		if (end > i)
+			rc = send_seen(s, first + i, end - i);
+		for (; end < n && bitmap_test(zero, end) && !rc; end++)
+			rc = send_zero(s, first + end);
+	}
+	return rc;
 }
 
 /* How many of the batch's pages, from @i on, nothing is known of. */
@@ -355,6 +384,21 @@ static unsigned int take_run(struct sender *s, unsigned int max,
 	return n;
 }
 
+/* Page of number @at of an answer will be named soon: its memory is far away. */
+static void prefetch_held(struct sender *s, const struct answer_msg *msg,
+			  uint32_t at)
+{
+	const struct memslots *ms = s->m->ms;
+	uint32_t number = msg->first + at;
+	uint64_t index;
+
+	if (at >= msg->count || !(msg->bitmap[at / 8] >> (at % 8) & 1) ||
+	    !offers_next_waiter(&s->offers, number, &index))
+		return;
+	proof_prefetch(nonces_find(&s->nonces, number), number,
+		       memslots_hva(ms, memslots_gfn(ms, index)));
+}
+
 static int handle_answer(struct sender *s, const struct frame_in *in)
 {
 	struct answer_msg msg;
@@ -373,6 +417,7 @@ static int handle_answer(struct sender *s, const struct frame_in *in)
 	for (i = 0; i < msg.count; i++) {
 		bool held = msg.bitmap[i / 8] >> (i % 8) & 1;
 
+		prefetch_held(s, &msg, i + PREFETCH_AHEAD);
 		number = offers_answer(&s->offers, held);
 		s->m->live.index_confirmed += held;
 		while (offers_pop_waiter(&s->offers, number, &index, &round)) {

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mem/untouched.h"
 #include "migrate/climb.h"
 #include "migrate/encode.h"
 #include "migrate/lanes.h"
@@ -34,6 +35,7 @@
  * struct sender - Its state.
  * @m: the migration.
  * @digests: digests may be offered; else NULL.
+ * @untouched: pages that needn't be looked at.
  * @round: pages that are sent now are of this round.
  * @todo: pages to send in this round, by dense index.
  * @next: pages written since, for the next.
@@ -47,6 +49,7 @@
 struct sender {
 	struct migration *m;
 	struct digest_source *digests;
+	struct untouched untouched;
 	uint32_t round;
 	uint64_t *todo;
 	uint64_t *next;

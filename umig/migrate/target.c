@@ -493,6 +493,7 @@ static int migrate(struct target *t)
 	m->door = NULL;
 	begin(m);
 	t->placer.proof = migration_proof_mode(m);
+	t->placer.brief = migration_brief_proofs(m);
 	if (!rc)
 		rc = migration_enter(m, MIGRATE_PRECOPY);
 	if (!rc && in.type == WIRE_CHANNELS)
@@ -507,11 +508,13 @@ static int migrate(struct target *t)
 	return rc == 1 ? 0 : rc;
 }
 
+#define GIVE_WAY_NICE 5
+
 /* The guest runs in this process now: what is left to do must not hold it up. */
 static void give_way(void)
 {
 	/* of this thread alone, on Linux; that it fails costs a little time */
-	(void)setpriority(PRIO_PROCESS, 0, 19);
+	(void)setpriority(PRIO_PROCESS, 0, GIVE_WAY_NICE);
 }
 
 void migrate_target(struct migration *m)

@@ -4,7 +4,8 @@
  *
  * Sending: SEND_BUFFERS buffers of one frame each.  The caller fills one while
  * the kernel takes the others, in order: at most one write is in flight, since
- * a stream has but one order.
+ * a stream has but one order.  What a frame borrows (pieces.h) is never written
+ * to its buffer.
  *
  *   free -> filling (channel_payload) -> queued (channel_send) -> free
  *
@@ -25,21 +26,15 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "transport/buffers.h"
+#include "transport/pieces.h"
 #include "transport/sealed.h"
 #include "transport/session.h"
 #include "wire/frame.h"
-
-#define SEND_BUFFERS 4
-#define FRAME_MAX \
-	(sizeof(struct wire_frame) + WIRE_PAYLOAD_MAX + SEALED_OVERHEAD)
-#define SEND_BUFFER_BYTES ((FRAME_MAX + 4095) & ~4095UL)
-#define RECV_BUFFER_BYTES (2 * SEND_BUFFER_BYTES)
-#define BUFFERS_BYTES (SEND_BUFFERS * SEND_BUFFER_BYTES + RECV_BUFFER_BYTES)
 
 enum channel_op {
 	CHANNEL_OP_SEND = 1,
@@ -51,10 +46,9 @@ struct channel {
 	/* constant after open */
 	int fd;
 	int cancel_fd;
-	bool registered;	/* the buffers are, as buffer 0 */
 	bool sealed;
 	size_t head_bytes;	/* before a frame: 0, or SEALED_HEAD_BYTES */
-	uint8_t *buffers;	/* BUFFERS_BYTES: send buffers, then recv */
+	struct buffers buffers;
 	struct io_uring ring;
 
 	bool cancelled;
@@ -68,6 +62,8 @@ struct channel {
 	size_t frame_bytes[SEND_BUFFERS];
 	uint16_t frame_type[SEND_BUFFERS];
 	uint64_t queued_ns[SEND_BUFFERS];
+	struct pieces pieces[SEND_BUFFERS];
+	struct msghdr msg;	/* the write in flight */
 	channel_sent_fn *on_sent;
 	void *on_sent_arg;
 	uint64_t done_ns;	/* when the frame before was sent */
@@ -95,12 +91,12 @@ struct channel {
 
 static uint8_t *send_buffer(struct channel *ch, unsigned int i)
 {
-	return ch->buffers + i % SEND_BUFFERS * SEND_BUFFER_BYTES;
+	return ch->buffers.send + i % SEND_BUFFERS * SEND_BUFFER_BYTES;
 }
 
 static uint8_t *recv_buffer(struct channel *ch)
 {
-	return ch->buffers + SEND_BUFFERS * SEND_BUFFER_BYTES;
+	return ch->buffers.recv;
 }
 
 /* The ring has room for the three operations that can be in flight. */
@@ -114,20 +110,17 @@ static struct io_uring_sqe *get_sqe(struct channel *ch)
 
 static void arm_send(struct channel *ch)
 {
-	uint8_t *at = send_buffer(ch, ch->first) + ch->sent;
+	struct pieces *p = &ch->pieces[ch->first];
 	struct io_uring_sqe *sqe;
-	size_t bytes;
 
 	if (ch->send_busy || !ch->queued || ch->send_error)
 		return;
 	if (ch->rate && clock_now_ns() < ch->send_from_ns)
 		return;
-	bytes = ch->frame_bytes[ch->first] - ch->sent;
+	ch->msg.msg_iov = p->iov + p->first;
+	ch->msg.msg_iovlen = p->nr - p->first;
 	sqe = get_sqe(ch);
-	if (ch->registered)
-		io_uring_prep_write_fixed(sqe, ch->fd, at, bytes, 0, 0);
-	else
-		io_uring_prep_send(sqe, ch->fd, at, bytes, MSG_NOSIGNAL);
+	io_uring_prep_sendmsg(sqe, ch->fd, &ch->msg, MSG_NOSIGNAL);
 	io_uring_sqe_set_data64(sqe, CHANNEL_OP_SEND);
 	ch->send_busy = true;
 }
@@ -139,13 +132,8 @@ static void arm_recv(struct channel *ch)
 	if (ch->recv_busy || ch->recv_error || ch->tail == RECV_BUFFER_BYTES)
 		return;
 	sqe = get_sqe(ch);
-	if (ch->registered)
-		io_uring_prep_read_fixed(sqe, ch->fd,
-					 recv_buffer(ch) + ch->tail,
-					 RECV_BUFFER_BYTES - ch->tail, 0, 0);
-	else
-		io_uring_prep_recv(sqe, ch->fd, recv_buffer(ch) + ch->tail,
-				   RECV_BUFFER_BYTES - ch->tail, 0);
+	io_uring_prep_recv(sqe, ch->fd, recv_buffer(ch) + ch->tail,
+			   RECV_BUFFER_BYTES - ch->tail, 0);
 	io_uring_sqe_set_data64(sqe, CHANNEL_OP_RECV);
 	ch->recv_busy = true;
 }
@@ -203,6 +191,7 @@ static void sent(struct channel *ch, int res)
 	}
 	ch->bytes_tx += res;
 	ch->sent += res;
+	pieces_sent(&ch->pieces[ch->first], res);
 	ch->send_progress_ns = clock_now_ns();
 	pace(ch, res);
 	if (ch->sent < ch->frame_bytes[ch->first])
@@ -310,15 +299,12 @@ static int wait_progress(struct channel *ch, uint64_t since_ns,
 
 static int open_ring(struct channel *ch, struct err *err)
 {
-	struct iovec iov = { ch->buffers, BUFFERS_BYTES };
 	int rc = io_uring_queue_init(8, &ch->ring, 0);
 
 	if (rc)
 		return err_set(err, rc,
 			       "io_uring is not usable here (%s): umig needs it; see sysctl kernel.io_uring_disabled and RLIMIT_MEMLOCK",
 			       strerror(-rc));
-	/* without: one more look-up of the pages for each write, no harm */
-	ch->registered = !io_uring_register_buffers(&ch->ring, &iov, 1);
 	return 0;
 }
 
@@ -343,12 +329,9 @@ int channel_open(struct channel **out, int fd, const struct session *session,
 
 	if (!ch)
 		return err_set(err, -ENOMEM, "out of memory for a channel");
-	ch->buffers = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (ch->buffers == MAP_FAILED) {
-		rc = err_set(err, -ENOMEM,
-			     "out of memory for %zu bytes of buffers",
-			     (size_t)BUFFERS_BYTES);
+	rc = buffers_init(&ch->buffers);
+	if (rc) {
+		err_set(err, rc, "no address space for a channel's buffers");
 		goto free_channel;
 	}
 	ch->fd = fd;
@@ -359,15 +342,15 @@ int channel_open(struct channel **out, int fd, const struct session *session,
 		use_session(ch, session);
 	rc = open_ring(ch, err);
 	if (rc)
-		goto unmap;
+		goto free_buffers;
 	arm_cancel(ch);
 	*out = ch;
 	return 0;
 
-unmap:
+free_buffers:
 	record_wipe(&ch->seal);
 	record_wipe(&ch->open);
-	munmap(ch->buffers, BUFFERS_BYTES);
+	buffers_exit(&ch->buffers);
 free_channel:
 	free(ch);
 	return rc;
@@ -383,7 +366,7 @@ void channel_close(struct channel *ch)
 	close(ch->fd);
 	record_wipe(&ch->seal);
 	record_wipe(&ch->open);
-	munmap(ch->buffers, BUFFERS_BYTES);
+	buffers_exit(&ch->buffers);
 	free(ch);
 }
 
@@ -421,9 +404,16 @@ void channel_set_deadline(struct channel *ch, uint64_t deadline_ns)
 	ch->deadline_ns = deadline_ns;
 }
 
+/* Of the frame that is being written. */
+static struct pieces *filling(struct channel *ch)
+{
+	return &ch->pieces[(ch->first + ch->queued) % SEND_BUFFERS];
+}
+
 int channel_payload(struct channel *ch, void **room)
 {
 	uint64_t since = clock_now_ns();
+	uint8_t *at;
 	int rc;
 
 	while (ch->queued == SEND_BUFFERS && !ch->send_error) {
@@ -433,9 +423,16 @@ int channel_payload(struct channel *ch, void **room)
 	}
 	if (ch->send_error)
 		return ch->send_error;
-	*room = send_buffer(ch, ch->first + ch->queued) + ch->head_bytes +
-		sizeof(struct wire_frame);
+	at = send_buffer(ch, ch->first + ch->queued);
+	pieces_begin(filling(ch), at);
+	*room = at + ch->head_bytes + sizeof(struct wire_frame);
 	return 0;
+}
+
+bool channel_borrow(struct channel *ch, void *at, const void *from,
+		    size_t bytes)
+{
+	return !ch->sealed && pieces_borrow(filling(ch), at, from, bytes);
 }
 
 int channel_send(struct channel *ch, uint16_t type, size_t bytes)
@@ -458,6 +455,7 @@ int channel_send(struct channel *ch, uint16_t type, size_t bytes)
 		if (rc)
 			return rc;
 	}
+	pieces_end(&ch->pieces[i], at + ch->frame_bytes[i]);
 	ch->queued_ns[i] = clock_now_ns();
 	ch->queued++;
 	return pump(ch, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A channel: frames in, frames out, over one connected stream socket, driven
- * by an io_uring of its own.  Guest memory never is an I/O buffer: pages are
- * copied into the channel's send buffers, which are registered once.
+ * by an io_uring of its own.  Guest memory is never pinned, which would un-merge
+ * it: pages are copied, into the channel's send buffers, or, where nothing is
+ * to be done to them, by the kernel into the socket.
  *
  * One thread owns a channel; nothing here is locked.  Whatever call waits also
  * moves bytes in the other direction, so that two ends that both send can't
@@ -94,6 +95,18 @@ void channel_set_deadline(struct channel *ch, uint64_t deadline_ns);
  * Return: 0, -ETIMEDOUT, -ECANCELED, -ECONNRESET, or what the socket said.
  */
 int channel_payload(struct channel *ch, void **room);
+
+/**
+ * channel_borrow() - Let part of the payload that is being written be what lies
+ * elsewhere.
+ * @at: in the room of channel_payload(), behind all that was borrowed before.
+ * @from: the bytes, which must stay mapped until the channel is closed.  They
+ *	are read when the frame is sent, which may be any time until then.
+ *
+ * Return: false: they can't be borrowed: write them to @at.
+ */
+bool channel_borrow(struct channel *ch, void *at, const void *from,
+		    size_t bytes);
 
 /** channel_send() - Queue the frame whose payload was written. */
 int channel_send(struct channel *ch, uint16_t type, size_t bytes);

@@ -66,6 +66,7 @@ int vm_memory_alloc(struct vm *vm, struct err *err)
 	uint64_t low = vm->memory_bytes;
 	int ret;
 
+	vm->slots.anonymous = true;
 	if (low > VM_HOLE_START)
 		low = VM_HOLE_START;
 	ret = add_slot(vm, 0, low, err);

@@ -44,6 +44,8 @@ struct vcpu_counters {
  * @started: @thread is valid.
  * @parked: at rest, with its I/O completed; under &vm.lock.
  * @held_until_ns: it is to stand still until then, 0: no; under &vm.lock.
+ * @tid: of @thread, 0: it has yet to say.
+ * @favoured: head_start.c's own.
  */
 struct vcpu {
 	struct vm *vm;
@@ -54,6 +56,8 @@ struct vcpu {
 	bool started;
 	bool parked;
 	uint64_t held_until_ns;
+	atomic_int tid;
+	bool favoured;
 	struct vcpu_counters count;
 };
 
@@ -77,6 +81,20 @@ struct throttle {
 };
 
 /**
+ * struct head_start - The thread that ends a head start; see head_start.c.
+ * @running, @thread: of whoever lets the guest go on; once in the VM's life.
+ * @quit: the thread is to end now; under @lock, @changed is signalled.
+ */
+struct head_start {
+	bool running;
+	pthread_t thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool quit;
+};
+
+/**
  * struct vm - A VM.
  *
  * Constant after vm_create():
@@ -88,7 +106,7 @@ struct throttle {
  * @loaded: vm_boot*(), vm_launch_incoming() or a state was loaded.
  * @incoming: vm_launch_incoming(), and it hasn't run yet.
  *
- * @throttle: throttle.c's own.
+ * @throttle, @head_start: of the files of these names.
  *
  * @control: held by whoever pauses, resumes, saves, loads; never taken by
  *	vCPU or device threads.  Protects:
@@ -120,6 +138,7 @@ struct vm {
 	struct dirty dirty;
 	int event_fd;
 	struct throttle throttle;
+	struct head_start head_start;
 
 	struct cpuid_table cpuid;
 	bool loaded;
@@ -146,6 +165,16 @@ void vm_memory_free(struct vm *vm);
 void vm_memory_small(struct vm *vm);
 /** vm_memory_default() - Undo vm_memory_small(). */
 void vm_memory_default(struct vm *vm);
+
+/* head_start.c */
+/** head_start_init(), head_start_exit() - With the VM; exit before vCPUs go. */
+void head_start_init(struct vm *vm);
+void head_start_exit(struct vm *vm);
+/**
+ * head_start() - Favour the vCPUs for a second; for a guest that has arrived
+ * and is about to run.  Under &vm.control.
+ */
+void head_start(struct vm *vm);
 
 /* throttle.c */
 /** throttle_init(), throttle_exit() - With the VM. */

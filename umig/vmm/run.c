@@ -89,8 +89,10 @@ static int go_on(struct vm *vm, struct err *err)
 	ret = bus_acquire(&vm->bus, err);
 	if (ret)
 		return ret;
-	if (vm->incoming)
+	if (vm->incoming) {
 		vm_memory_default(vm);
+		head_start(vm);
+	}
 	vm->incoming = false;
 	tell_clocks(vm);
 	if (vm->at_rest)

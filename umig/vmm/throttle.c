@@ -13,27 +13,18 @@
 #include <time.h>
 
 #include "lib/clock.h"
+#include "lib/cond.h"
 #include "lib/log.h"
 #include "mem/dirty_pace.h"
 
 #define TICK_NS 5000000ULL
 
-static void init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 void throttle_init(struct vm *vm)
 {
 	pthread_mutex_init(&vm->throttle.lock, NULL);
-	init_cond(&vm->throttle.changed);
+	cond_init_monotonic(&vm->throttle.changed);
 	/* the time until which a vCPU is held is of this clock, too */
-	init_cond(&vm->changed);
+	cond_init_monotonic(&vm->changed);
 }
 
 void throttle_exit(struct vm *vm)

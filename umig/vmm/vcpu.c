@@ -214,6 +214,7 @@ static void *vcpu_thread(void *arg)
 	struct vcpu *v = arg;
 	char name[16];
 
+	v->tid = gettid();
 	snprintf(name, sizeof(name), "vcpu %u", v->id);
 	pthread_setname_np(pthread_self(), name);
 	while (vcpu_wait(v))

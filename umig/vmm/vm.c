@@ -205,6 +205,7 @@ int vm_create(struct vm **out, const struct vm_config *config, struct err *err)
 	pthread_mutex_init(&vm->control, NULL);
 	pthread_mutex_init(&vm->lock, NULL);
 	throttle_init(vm);
+	head_start_init(vm);
 	ret = build(vm, config, err);
 	if (ret)
 		vm_destroy(vm);
@@ -238,6 +239,7 @@ void vm_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	throttle_exit(vm);
+	head_start_exit(vm);
 	vcpus_destroy(vm);
 	bus_destroy(&vm->bus);
 	dirty_exit(&vm->dirty);

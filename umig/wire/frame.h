@@ -17,8 +17,9 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC "UMIGWIRE"
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_VERSION_MIN 1
+#define WIRE_VERSION_BRIEF 2	/* from this on there is WIRE_RUN_BRIEF */
 #define WIRE_BATCH_PAGES 512
 /* a batch of plain pages, each a run of its own, and the batch's header */
 #define WIRE_PAYLOAD_MAX (WIRE_BATCH_PAGES * (4096 + 16) + 4096)
@@ -100,6 +101,7 @@ struct wire_pages {
  * @WIRE_RUN_HELD: for each page a &struct wire_held.
  * @WIRE_RUN_DUPLICATE: for each page a &struct wire_duplicate.
  * @WIRE_RUN_PLAIN: for each page its 4096 bytes.
+ * @WIRE_RUN_BRIEF: for each page a &struct wire_brief.
  * @WIRE_RUN_DELTA: one page: a &struct wire_delta, then a delta (delta.h).
  */
 enum wire_run_class {
@@ -108,6 +110,7 @@ enum wire_run_class {
 	WIRE_RUN_DUPLICATE = 3,
 	WIRE_RUN_PLAIN = 4,
 	WIRE_RUN_DELTA = 5,
+	WIRE_RUN_BRIEF = 6,
 };
 
 struct wire_run {
@@ -121,6 +124,12 @@ struct wire_run {
 struct wire_held {
 	uint32_t number;	/* of the offer */
 	uint8_t proof[16];	/* see crypto/proof.h */
+} __attribute__((packed));
+
+/* The same with the first half of a sampled proof. */
+struct wire_brief {
+	uint32_t number;
+	uint8_t proof[8];
 } __attribute__((packed));
 
 /* Content is named by page and round: the receiver refuses any other. */
@@ -192,6 +201,7 @@ _Static_assert(sizeof(struct wire_frame) == 16, "wire");
 _Static_assert(sizeof(struct wire_pages) == 8, "wire");
 _Static_assert(sizeof(struct wire_run) == 16, "wire");
 _Static_assert(sizeof(struct wire_held) == 20, "wire");
+_Static_assert(sizeof(struct wire_brief) == 12, "wire");
 _Static_assert(sizeof(struct wire_duplicate) == 16, "wire");
 _Static_assert(sizeof(struct wire_delta) == 8, "wire");
 _Static_assert(sizeof(struct wire_offer) == 8, "wire");

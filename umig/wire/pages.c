@@ -15,6 +15,8 @@ long pages_payload_bytes(uint8_t class)
 		return 0;
 	case WIRE_RUN_HELD:
 		return sizeof(struct wire_held);
+	case WIRE_RUN_BRIEF:
+		return sizeof(struct wire_brief);
 	case WIRE_RUN_DUPLICATE:
 		return sizeof(struct wire_duplicate);
 	case WIRE_RUN_PLAIN:

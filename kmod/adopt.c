@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A mapping that SHARE has made is, to KSM, what fork(2) would have left: a
+ * merged page in a process's memory without an entry in the page's list of
+ * sharers.  ksmd makes the entry when it passes by; until then the page can't
+ * be reclaimed or migrated.  This is the account of it: a bit for each page
+ * shared, set before the page is mapped, cleared when KSM appends a sharer for
+ * that address.  It is for counting; nothing depends on it.
+ *
+ * The bits of a process stand in pages, one for 128 MiB of its memory, which is
+ * less than what the page tables of a shared page take.  They go when the
+ * process's memory has gone.  A bit that is left by a page that the process has
+ * written or unmapped meanwhile does no harm.
+ */
+#include "adopt.h"
+
+#include <linux/bitops.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/rculist.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "stats.h"
+
+#define CHUNK_PAGES	(PAGE_SIZE * BITS_PER_BYTE)
+
+/**
+ * struct expected - The pages of one process.
+ * @link: in expecting; RCU readers, changed under the lock.
+ * @mm: whose; held by mmgrab(), so that its address names no other.
+ * @chunks: bitmaps by address / (CHUNK_PAGES * PAGE_SIZE), only ever added to.
+ */
+struct expected {
+	struct hlist_node link;
+	struct mm_struct *mm;
+	struct xarray chunks;
+};
+
+static DEFINE_MUTEX(adopt_lock);
+static HLIST_HEAD(expecting);
+
+static unsigned long chunk_of(unsigned long addr)
+{
+	return (addr >> PAGE_SHIFT) / CHUNK_PAGES;
+}
+
+static unsigned long bit_of(unsigned long addr)
+{
+	return (addr >> PAGE_SHIFT) % CHUNK_PAGES;
+}
+
+/* Under rcu_read_lock() or the lock. */
+static struct expected *find(const struct mm_struct *mm)
+{
+	struct expected *e;
+
+	hlist_for_each_entry_rcu(e, &expecting, link,
+				 lockdep_is_held(&adopt_lock))
+		if (e->mm == mm)
+			return e;
+	return NULL;
+}
+
+static struct expected *find_or_add_locked(struct mm_struct *mm)
+{
+	struct expected *e = find(mm);
+
+	if (e)
+		return e;
+	e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
+	if (!e)
+		return NULL;
+	e->mm = mm;
+	mmgrab(mm);
+	xa_init_flags(&e->chunks, XA_FLAGS_ACCOUNT);
+	hlist_add_head_rcu(&e->link, &expecting);
+	return e;
+}
+
+static unsigned long *chunk_locked(struct mm_struct *mm, unsigned long addr)
+{
+	struct expected *e = find_or_add_locked(mm);
+	unsigned long *chunk;
+
+	if (!e)
+		return NULL;
+	chunk = xa_load(&e->chunks, chunk_of(addr));
+	if (chunk)
+		return chunk;
+	chunk = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (chunk && xa_err(xa_store(&e->chunks, chunk_of(addr), chunk,
+				     GFP_KERNEL))) {
+		free_page((unsigned long)chunk);
+		chunk = NULL;
+	}
+	return chunk;
+}
+
+/**
+ * umig_adopt_expect() - A page is about to be shared there.
+ * @mm: the calling process's memory.
+ * @addr: where.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int umig_adopt_expect(struct mm_struct *mm, unsigned long addr)
+{
+	unsigned long *chunk;
+
+	mutex_lock(&adopt_lock);
+	chunk = chunk_locked(mm, addr);
+	if (chunk)
+		set_bit(bit_of(addr), chunk);
+	mutex_unlock(&adopt_lock);
+	return chunk ? 0 : -ENOMEM;
+}
+
+static bool clear_expected(const struct mm_struct *mm, unsigned long addr)
+{
+	bool was_set = false;
+	unsigned long *chunk;
+	struct expected *e;
+
+	rcu_read_lock();
+	e = find(mm);
+	chunk = e ? xa_load(&e->chunks, chunk_of(addr)) : NULL;
+	if (chunk)
+		was_set = test_and_clear_bit(bit_of(addr), chunk);
+	rcu_read_unlock();
+	return was_set;
+}
+
+/** umig_adopt_forget() - It hasn't been shared after all. */
+void umig_adopt_forget(struct mm_struct *mm, unsigned long addr)
+{
+	clear_expected(mm, addr);
+}
+
+/** umig_adopt_note() - KSM appends a sharer. */
+void umig_adopt_note(const struct mm_struct *mm, unsigned long addr)
+{
+	if (hlist_empty(&expecting))
+		return;
+	if (clear_expected(mm, addr))
+		umig_count(UMIG_SHARE_ADOPTED);
+}
+
+static void free_expected(struct expected *e)
+{
+	unsigned long i;
+	void *chunk;
+
+	xa_for_each(&e->chunks, i, chunk)
+		free_page((unsigned long)chunk);
+	xa_destroy(&e->chunks);
+	mmdrop(e->mm);
+	kfree(e);
+}
+
+/* Those whose process is gone, or all. */
+static void free_some(bool all)
+{
+	struct hlist_node *next;
+	HLIST_HEAD(gone);
+	struct expected *e;
+
+	mutex_lock(&adopt_lock);
+	hlist_for_each_entry_safe(e, next, &expecting, link) {
+		if (!all && atomic_read(&e->mm->mm_users))
+			continue;
+		hlist_del_rcu(&e->link);
+		/* Readers may be on it until it is on the other list. */
+		synchronize_rcu();
+		hlist_add_head(&e->link, &gone);
+	}
+	mutex_unlock(&adopt_lock);
+	hlist_for_each_entry_safe(e, next, &gone, link)
+		free_expected(e);
+}
+
+/** umig_adopt_reap() - Once a second: forget processes that are gone. */
+void umig_adopt_reap(void)
+{
+	if (!hlist_empty(&expecting))
+		free_some(false);
+}
+
+/** umig_adopt_exit() - No file is open and no hook is attached any more. */
+void umig_adopt_exit(void)
+{
+	free_some(true);
+}
