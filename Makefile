@@ -134,4 +134,4 @@ include bench/Makefile
 .PHONY: help
 help:
 	@sed -n 's/^# \(make.*\)/\1/p' Makefile selftests/Makefile \
-		fuzz/Makefile bench/Makefile
+		selftests/kmod/Makefile fuzz/Makefile bench/Makefile
