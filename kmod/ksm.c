@@ -34,7 +34,11 @@ static const char * const setting_names[UMIG_NR_KSM_SETTINGS] = {
 
 /* Immutable after init; NULL where this kernel has no such setting. */
 static struct kobj_attribute *settings[UMIG_NR_KSM_SETTINGS];
+static struct kobject *settings_kobj;
 static bool can_merge;
+
+typedef int umig_ksm_merge_fn(struct vm_area_struct *vma, struct page *page,
+			      struct page *merged);
 
 static int merge_unknown(struct vm_area_struct *vma, struct page *page,
 			 struct page *merged)
@@ -59,28 +63,28 @@ static struct kobj_attribute *find_setting(struct kernfs_node *dir,
 	return attr;
 }
 
-/* /sys/kernel/mm/ksm: mm_kobj isn't exported any more on newer kernels. */
-static struct kernfs_node *find_directory(void)
+static void find_settings_of(struct kernfs_node *mm)
 {
-	struct kernfs_node *mm = kernfs_find_and_get(kernel_kobj->sd, "mm");
-	struct kernfs_node *dir = NULL;
-
-	if (mm)
-		dir = kernfs_find_and_get(mm, "ksm");
-	kernfs_put(mm);
-	return dir;
-}
-
-static void find_settings(void)
-{
-	struct kernfs_node *dir = find_directory();
+	struct kernfs_node *dir = kernfs_find_and_get(mm, "ksm");
 	int i;
 
 	if (!dir)
 		return;
+	settings_kobj = mm->priv;
 	for (i = 0; i < UMIG_NR_KSM_SETTINGS; i++)
 		settings[i] = find_setting(dir, setting_names[i]);
 	kernfs_put(dir);
+}
+
+/* /sys/kernel/mm/ksm.  mm_kobj isn't exported any more since 6.5. */
+static void find_settings(void)
+{
+	struct kernfs_node *mm = kernfs_find_and_get(kernel_kobj->sd, "mm");
+
+	if (!mm)
+		return;
+	find_settings_of(mm);
+	kernfs_put(mm);
 }
 
 static void find_merge(void)
@@ -97,7 +101,7 @@ static void find_merge(void)
 		return;
 	}
 	static_call_update(umig_ksm_merge_call,
-			   (typeof(&merge_unknown))probe.addr);
+			   (umig_ksm_merge_fn *)probe.addr);
 	unregister_kprobe(&probe);
 	can_merge = true;
 }
@@ -132,8 +136,7 @@ long umig_ksm_setting(enum umig_ksm_setting setting, long absent)
 	text = (char *)get_zeroed_page(GFP_KERNEL);
 	if (!text)
 		return -ENOMEM;
-	/* KSM's show functions don't look at the kobject. */
-	len = attr->show(kernel_kobj, attr, text);
+	len = attr->show(settings_kobj, attr, text);
 	ret = len < 0 ? len : kstrtoul(text, 10, &value);
 	free_page((unsigned long)text);
 	if (ret)

@@ -126,9 +126,24 @@ def _expect_written(data, at, load, counters):
     return bytes(out)
 
 
-def wrong_pages(contents, guest, load, keep_below):
+def describe(want, got, page, load, counters):
+    """How a page is wrong: enough to tell whose fault it is."""
+    differ = [i for i in range(PAGE) if want[i] != got[i]]
+    low, high = load.covers()
+    text = (f"{len(differ)} bytes from {differ[0]} to {differ[-1]} differ, "
+            f"want {want[differ[0]:][:8].hex()}, got "
+            f"{got[differ[0]:][:8].hex()}")
+    if not low <= page < high:
+        return text + "; the guest doesn't write it"
+    stamps = [int.from_bytes(got[i:i + 4], "little") for i in STAMPS]
+    return text + (f"; page {(page - low) // PAGE} of the working set, stamps "
+                   f"{stamps}, the guest is at pass {counters['passes']}, page "
+                   f"{counters['cursor']}")
+
+
+def wrong_pages(contents, guest, load, keep_below, describe_to=None):
     """Offsets of pages of a guest at rest that aren't as they should be; but
-    for the guest's own, @keep_below."""
+    for the guest's own, @keep_below.  @describe_to: a list of words on each."""
     counters = guest.counters()
     wrong = []
     for at in range(0, contents.size, CHUNK):
@@ -136,7 +151,12 @@ def wrong_pages(contents, guest, load, keep_below):
         got = guest.read(at, len(want))
         if want == got:
             continue
-        wrong += [at + i for i in range(0, len(want), PAGE)
-                  if want[i:i + PAGE] != got[i:i + PAGE]
-                  and at + i >= keep_below]
+        for i in range(0, len(want), PAGE):
+            one, other = want[i:i + PAGE], got[i:i + PAGE]
+            if one == other or at + i < keep_below:
+                continue
+            wrong.append(at + i)
+            if describe_to is not None:
+                describe_to.append(describe(one, other, at + i, load,
+                                            counters))
     return wrong

@@ -39,10 +39,12 @@ def tsc_hz():
 
 
 class Load:
-    """What the guest does: write @rate pages a second of @working_set bytes."""
+    """What the guest does: write @rate pages a second of @working_set bytes,
+    each in 19 instructions and two more for each turn of @spin."""
 
-    def __init__(self, rate=0, working_set=0):
+    def __init__(self, rate=0, working_set=0, spin=0):
         self.rate = rate
+        self.spin = spin
         self.pages = working_set // PAGE
         self.first = 64 << 20
 
@@ -57,7 +59,8 @@ class Load:
 
     def params(self, hz):
         interval = int(hz * BURST / self.rate) if self.rate else 0
-        head = struct.pack("<8I", 0, self.pages, self.first, interval, 0,
+        head = struct.pack("<8I", 0, self.pages, self.first, interval,
+                           self.spin,
                            int(hz / 100), int(hz * GAP_MS / 1000), BURST)
         tail = struct.pack("<I", PIT_HZ // BEAT_HZ)
         return head.ljust(76, b"\0") + tail.ljust(PAGE - 76, b"\0")

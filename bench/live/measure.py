@@ -37,11 +37,13 @@ def _gaps_ms(gaps, crossing, hz, began_s, offsets):
     @crossing: the last beat at the source.
     """
     source_offset, target_offset = offsets
-    blackout, other = GAP_MS, 0
+    back_ms = (target_offset - source_offset) * 1000
+    # its clock may have stood still so well that it saw no gap at all
+    blackout, other = GAP_MS + max(back_ms, 0), 0
     for before, after in gaps:
         ms = (after - before) / hz * 1000
         if before == crossing:
-            blackout = ms + (target_offset - source_offset) * 1000
+            blackout = ms + back_ms
         elif before < crossing and before / hz + source_offset >= began_s:
             other = max(other, ms)
     return blackout, other
@@ -49,16 +51,23 @@ def _gaps_ms(gaps, crossing, hz, began_s, offsets):
 
 def _check(pair, contents, load):
     """Every page at the destination, and what the guest itself found."""
-    pair.target.guest.calm()
+    guest, words = pair.target.guest, []
+    guest.calm()
+    written = guest.counters()["written"]
     pair.target.qmp.call("stop")
-    counters = pair.target.guest.counters()
+    counters = guest.counters()
     if counters["errors"]:
         raise BenchError(f"the guest found {counters['errors']} wrong pages, "
                          f"the last at {counters['bad']:#x}")
-    wrong = wrong_pages(contents, pair.target.guest, load, PRIVATE_END)
+    if counters["written"] != written:
+        raise BenchError("the guest goes on writing: it can't be checked")
+    wrong = wrong_pages(contents, guest, load, PRIVATE_END, words)
+    if counters != guest.counters():
+        raise BenchError("the guest runs though it was stopped: it can't be "
+                         "checked")
     if wrong:
         raise BenchError(f"{len(wrong)} wrong pages, the first at "
-                         f"{wrong[0]:#x}")
+                         f"{wrong[0]:#x}: {words[0]}")
 
 
 def _go_on(pair, load):

@@ -25,6 +25,10 @@ UMIG = {
 # With --compress; without this option umig compresses nothing.
 PLAIN = {"compress": "none"}
 UMIG_AUTO = {"umig-auto": {"sealed": True, "migrate": {"compress": "auto"}}}
+# With the dirty ring whatever the probe says, since only it slows guests down.
+UMIG_RING = {"umig-auto-ring": {"sealed": True, "dirty": "ring",
+                                "migrate": {"compress": "auto"},
+                                "part": "1g-hard"}}
 # With --digests-from and --pages-from: everywhere,
 UMIG_HELD = (("umig-insecure", "held83"), ("umig-sealed", "held83"),
              ("umig-sealed", "held100"), ("umig-auto", "held70"),
@@ -80,6 +84,7 @@ def umig_modes(umig):
         out = {name: {**settings, "migrate": PLAIN}
                for name, settings in out.items()}
         out.update(UMIG_AUTO)
+        out.update(UMIG_RING)
     if "--digests-from" in done.stdout:
         for pairs, part in ((UMIG_HELD, None), (UMIG_SHARES, "shares")):
             out.update({f"{base}-{held}": {**out[base], "held": HELD[held],

@@ -27,7 +27,8 @@ class UmigPair(Pair):
         process = Process(
             argv + ["--name", "bench", "--memory", str(self.tools.memory),
                     "--serial", "none", "--state-dir", self.path(name),
-                    "--control", control, "--dirty", self.tools.dirty],
+                    "--control", control, "--dirty",
+                    self.mode.get("dirty", self.tools.dirty)],
             self.path(name + ".log"), netns)
         self.processes.append(process)
         qmp = Qmp(control, process)
@@ -78,7 +79,7 @@ class UmigPair(Pair):
     def migrate(self):
         arguments = {
             "uri": f"tcp:{self.link.address}:{PORT}", "module": False,
-            "downtime-limit": self.tools.downtime_ms,
+            "downtime-limit": self.tools.umig_downtime_ms,
             "verify": bool(self.mode.get("verify")),
             **self._security("source"), **self.mode.get("migrate", {})}
         if self.mode.get("sealed"):

@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "dev.h"
@@ -17,6 +18,8 @@
 #define PAGES 2048
 #define CONTENTS 700
 #define SEED 700000
+#define MPOL_DEFAULT 0
+#define MPOL_BIND 2
 
 static uint8_t classes[PAGES];
 static digest_t digests[PAGES];
@@ -161,10 +164,92 @@ static void test_trees(void)
 	ksm_write("merge_across_nodes", 1);
 }
 
+static void bind_to(int node)
+{
+	unsigned long nodes = node < 0 ? 0 : 1ul << node;
+
+	if (syscall(SYS_set_mempolicy, node < 0 ? MPOL_DEFAULT : MPOL_BIND,
+		    node < 0 ? NULL : &nodes, 8 * sizeof(nodes)))
+		bail("set_mempolicy: %s", strerror(errno));
+}
+
+/* All leases into fresh memory of @node; how many are shared. */
+static uint32_t share_on(int fd, int node)
+{
+	struct umig_fill_item items[CONTENTS];
+	uint32_t filled, shared;
+	struct region r;
+	size_t i;
+
+	bind_to(node);
+	region_map(&r, CONTENTS, CONTENTS, 2 * SEED);
+	for (i = 0; i < CONTENTS; i++) {
+		items[i].addr = (uintptr_t)r.base + i * PAGE;
+		items[i].lease = leases[i];
+		r.seeds[i] = SEED + i;
+	}
+	CHECK(!dev_share(fd, items, CONTENTS, &filled, &shared) &&
+	      filled == CONTENTS, "SHARE");
+	CHECK(region_intact(&r), "another content on node %d", node);
+	bind_to(-1);
+	region_unmap(&r);
+	return shared;
+}
+
+/* Leased pages are on node 0. */
+static void share_both(int fd, struct region *r, bool across)
+{
+	uint32_t near, far;
+
+	region_move(r, 0);
+	REQUIRE(dev_settle(fd), "not settled");
+	REQUIRE(lease_all(fd) == CONTENTS, "not all held");
+	/* At work, but not on this. */
+	ksm_write("pages_to_scan", 1);
+	ksm_write("sleep_millisecs", 10000);
+	ksm_write("run", 1);
+	near = share_on(fd, 0);
+	far = share_on(fd, 1);
+	diag("merge_across_nodes=%d: %u pages shared on their node, %u from the other",
+	     across, near, far);
+	CHECK(near > CONTENTS * 9 / 10, "not shared on one node");
+	CHECK(across ? far > CONTENTS * 9 / 10 : !far,
+	      "%u shared across nodes", far);
+}
+
+static void share_with(int across)
+{
+	struct region r;
+	int fd;
+
+	ksm_reset();
+	ksm_write("merge_across_nodes", across);
+	fd = dev_fresh("share=1");
+	region_map(&r, PAGES, CONTENTS, SEED);
+	region_move(&r, 0);
+	ksm_run();
+	CHECK(region_wait_merged(&r), "not merged");
+	ksm_write("run", 0);
+	share_both(fd, &r, across);
+	region_unmap(&r);
+	close(fd);
+	ksm_reset();
+	ksm_write("merge_across_nodes", 1);
+}
+
+static void test_share(void)
+{
+	if (!two_nodes())
+		return;
+	share_with(1);
+	share_with(0);
+}
+
 static const struct test_case cases[] = {
 	{ "entries follow moved pages", test_moved },
 	{ "leased pages stay where they are", test_leased_stay },
 	{ "nodes that change trees keep their digests", test_trees },
+	{ "SHARE across nodes only where KSM merges across", test_share },
 };
 
 int main(void)

@@ -11,7 +11,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 sys.dont_write_bytecode = True
 
-from live import BenchError                                     # noqa: E402
+from live import BenchError, module                             # noqa: E402
 from live.claims import claims                                  # noqa: E402
 from live.contents import (Contents, Recipe, synthesize,        # noqa: E402
                            wrong_pages)
@@ -94,13 +94,17 @@ def test_page_that_missed_a_pass_is_found():
                              (3).to_bytes(4, "little"))
         assert wrong_pages(contents, guest, load, 0x9000) == []
         memory.write(load.first + 4 * PAGE + 2048, (2).to_bytes(4, "little"))
-        assert wrong_pages(contents, guest, load, 0x9000) == [
+        words = []
+        assert wrong_pages(contents, guest, load, 0x9000, words) == [
             load.first + 4 * PAGE]
+        assert "page 4 of the working set, stamps [3, 2]" in words[0], words
 
 
 def test_blackout_is_the_gap_over_which_the_guest_moved():
     gaps = [(100, 5100), (9000, 29000), (40000, 90000)]
     assert _gaps_ms(gaps, 9000, 1000, 0, (0, 0.5)) == (20500, 5000)
+    # no gap by its clock, which stood still meanwhile
+    assert _gaps_ms(gaps, 8000, 1000, 0, (0, 0.5)) == (502, 5000)
 
 
 def test_modes_are_chosen_by_their_beginnings():
@@ -116,7 +120,7 @@ def test_modes_are_chosen_by_their_beginnings():
 
 def test_every_part_has_cells():
     assert set(DEFAULT) < set(PARTS)
-    assert all(cells([part], None) for part in PARTS)
+    assert all(cells([part], None) for part in PARTS if part != "module")
     assert len(cells(["1g", "1g-hard"], [Load()])) == 2
 
 
@@ -135,6 +139,23 @@ def test_run_that_has_not_ended_has_no_numbers():
     assert summarize(runs)[0]["total_s"] is None
     assert "0/1" in "\n".join(table(summarize(runs)))
     assert claimed(runs, "1 loopback, encrypted")["holds"] is None
+
+
+def test_run_that_has_not_ended_is_held_against_umig():
+    hard = str(PARTS["1g-hard"][0].load)
+    runs = [run("umig-auto", part="1g-hard", load=hard, guest_speed=0.5,
+                completed=ended) for ended in (True, False)]
+    assert claimed(runs, "umig-auto: has not ended")["measured"] == 1
+    assert claimed(runs, "umig-auto: has not ended")["holds"] is False
+    assert claimed(runs, "umig-auto: speed that the guest")["holds"] is True
+    assert claimed(runs, "umig-auto-ring: has not")["holds"] is None
+
+
+def test_costs_of_the_module_are_told_or_why_not():
+    costs = {"range_us": 2.0, "confirm_us": 4.0, "fill_us": 6.0,
+             "memcpy_us": 2.0, "movsb_us": 3.0, "digest_us": 8.0}
+    assert "3.00" in "\n".join(module.table(costs))
+    assert "no lab" in "\n".join(module.table({"why": "no lab"}))
 
 
 def test_claim_holds_up_to_its_bound():

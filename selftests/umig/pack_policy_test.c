@@ -6,6 +6,7 @@
  * plan that could have been fixed.
  */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -305,6 +306,152 @@ static void auto_comes_near_the_best(void **state)
 	check_table(1024, 1.05, 1.15);
 }
 
+/* A part in @share of a CPU, in slices; @ran so far, at @now. */
+struct cpu {
+	double share, ran, now;
+};
+
+#define SLICE 0.003
+
+/* Compute for @s; how long that took. */
+static double compute(struct cpu *c, double s)
+{
+	double begun = c->now, slices = floor(c->ran / SLICE);
+
+	c->ran += s;
+	slices = floor(c->ran / SLICE) - slices;
+	c->now += s + slices * (c->share - 1) * SLICE;
+	return c->now - begun;
+}
+
+static double compute_and_tell(struct cpu *c, double s, struct pack_policy *p)
+{
+	double took = compute(c, s);
+
+	pack_policy_ran(p, ns(took), ns(s));
+	return took;
+}
+
+static void try_crowded(struct sim *s, struct pack_policy *p, struct cpu *cpu)
+{
+	struct pack_plan plan;
+	unsigned int i;
+	double took;
+
+	if (!pack_policy_trial(p, &plan, ns(cpu->now)))
+		return;
+	i = index_of(plan);
+	took = compute_and_tell(cpu, PACK_TRIAL_BYTES / s->host->pack[i], p);
+	pack_policy_tried(p, plan, PACK_TRIAL_BYTES,
+			  PACK_TRIAL_BYTES * ratio_of(s, i), ns(took),
+			  ns(cpu->now));
+}
+
+/*
+ * Everything on one CPU that others have a part of: the socket takes a batch
+ * when the receiver has had the CPU for it.  So the link looks slow, and is
+ * nothing but CPU, which packing takes, too.  @s->link: bytes that are moved in a
+ * second of it.
+ */
+static double simulate_crowded(struct sim *s, double share,
+			       const struct pack_option *option,
+			       unsigned int batches)
+{
+	struct cpu cpu = { .share = share };
+	struct pack_policy p;
+
+	pack_policy_init(&p, option, BOTH, s->host->workers, 0);
+	for (; s->batch < batches; s->batch++) {
+		double ratio, took;
+		unsigned int i;
+
+		compute_and_tell(&cpu, BATCH / 8e9, &p);
+		try_crowded(s, &p, &cpu);
+		i = index_of(pack_policy_choose(&p, ns(cpu.now)));
+		s->used[i]++;
+		ratio = ratio_of(s, i);
+		if (i) {
+			took = compute_and_tell(&cpu,
+						BATCH / s->host->pack[i], &p);
+			pack_policy_packed(&p, plans[i], BATCH, BATCH * ratio,
+					   ns(took), ns(cpu.now));
+		}
+		took = compute(&cpu, BATCH * ratio / s->link +
+			       (ratio < 1 ? BATCH / s->host->unpack[i] : 0));
+		pack_policy_sent(&p, plans[i], BATCH * ratio, ns(took),
+				 ns(cpu.now));
+	}
+	return cpu.now;
+}
+
+/* Time is a matter of luck by slices; some are given. */
+static void check_crowded(const struct host *h, const struct content *c,
+			  double link, double share)
+{
+	struct pack_option automatic = { .automatic = true }, none = { 0 };
+	struct sim s = { .host = h, .content = c, .link = link }, plain = s;
+	double t = simulate_crowded(&s, share, &automatic, 1024);
+	double t_none = simulate_crowded(&plain, share, &none, 1024);
+
+	if (t > t_none * 1.05 + 2 * START * share)
+		fail_msg("%s, %s, %.0f MB/s, a part in %.1f: %.3f s, none %.3f; plans %u %u %u %u %u",
+			 h->name, c->name, link / MB, share, t, t_none,
+			 s.used[0], s.used[1], s.used[2], s.used[3],
+			 s.used[4]);
+}
+
+static void auto_leaves_a_crowded_cpu_alone(void **state)
+{
+	static const double speed[] = { 200 * MB, 400 * MB, 700 * MB, 1500 * MB };
+	static const double shares[] = { 1.5, 2, 4, 10 };
+	unsigned int h, c, i, k;
+
+	(void)state;
+	for (h = 0; h < NR(hosts); h++)
+		for (c = 0; c < NR(contents); c++)
+			for (i = 0; i < NR(shares); i++)
+				for (k = 0; k < NR(speed); k++)
+					check_crowded(&hosts[h], &contents[c],
+						      speed[k], shares[i]);
+}
+
+/* A slow link stays one, however crowded the CPU: packing still pays. */
+static void auto_packs_for_a_slow_link_all_the_same(void **state)
+{
+	struct pack_option automatic = { .automatic = true };
+	struct pack_policy p;
+	struct pack_plan plan;
+	unsigned int i, n, used[PACK_PLANS] = { 0 };
+	uint64_t now = 0;
+
+	(void)state;
+	pack_policy_init(&p, &automatic, BOTH, 2, now);
+	for (n = 0; n < 200; n++) {
+		uint64_t busy;
+
+		pack_policy_ran(&p, 4000000, 1000000);
+		if (pack_policy_trial(&p, &plan, now)) {
+			i = index_of(plan);
+			pack_policy_tried(&p, plan, PACK_TRIAL_BYTES,
+					  PACK_TRIAL_BYTES * contents[0].ratio[i],
+					  ns(4 * PACK_TRIAL_BYTES /
+					     hosts[1].pack[i]), now);
+		}
+		i = index_of(pack_policy_choose(&p, now));
+		used[i]++;
+		if (i)
+			pack_policy_packed(&p, plans[i], BATCH,
+					   BATCH * contents[0].ratio[i],
+					   ns(4 * BATCH / hosts[1].pack[i]),
+					   now);
+		busy = ns(BATCH * contents[0].ratio[i] / (12 * MB));
+		now += busy;
+		pack_policy_sent(&p, plans[i], BATCH * contents[0].ratio[i],
+				 busy, now);
+	}
+	assert_true(used[0] < 20);
+}
+
 /* All changes of the link by halves of a migration. */
 static void auto_follows_the_link(void **state)
 {
@@ -441,6 +588,8 @@ int main(void)
 		cmocka_unit_test(options_are_parsed_or_refused),
 		cmocka_unit_test(what_is_fixed_stays),
 		cmocka_unit_test(only_what_the_peer_unpacks_is_chosen),
+		cmocka_unit_test(auto_leaves_a_crowded_cpu_alone),
+		cmocka_unit_test(auto_packs_for_a_slow_link_all_the_same),
 		cmocka_unit_test(auto_follows_the_link),
 		cmocka_unit_test(auto_follows_the_contents),
 		cmocka_unit_test(auto_is_never_slower_than_none),

@@ -82,6 +82,19 @@ void proof_make(const struct proof_key *key, uint32_t number,
 		make_sampled(key, htole32(number), page, proof);
 }
 
+void proof_prefetch(const struct proof_key *key, uint32_t number,
+		    const void *page)
+{
+	unsigned int i, line[SAMPLED_LINES];
+
+	if (key->mode != PROOF_SAMPLED)
+		return;
+	pick_lines(key, htole32(number), line);
+	for (i = 0; i < SAMPLED_LINES; i++)
+		__builtin_prefetch((const uint8_t *)page +
+				   line[i] * LINE_BYTES);
+}
+
 static bool check(const struct proof_key *key, uint32_t number,
 		  const void *page, const uint8_t *proof, size_t bytes)
 {

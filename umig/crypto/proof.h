@@ -69,6 +69,13 @@ void proof_key_init(struct proof_key *key,
 void proof_make(const struct proof_key *key, uint32_t number,
 		const void *page, uint8_t proof[PROOF_BYTES]);
 
+/**
+ * proof_prefetch() - A proof of @page will be made soon: fetch what it is of, if
+ * that is little.
+ */
+void proof_prefetch(const struct proof_key *key, uint32_t number,
+		    const void *page);
+
 /** proof_check() - Whether @proof is @page's, in constant time. */
 bool proof_check(const struct proof_key *key, uint32_t number,
 		 const void *page, const uint8_t proof[PROOF_BYTES]);

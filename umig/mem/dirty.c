@@ -209,13 +209,15 @@ static uint64_t report(struct dirty *d, uint64_t *map, dirty_run_fn *fn,
 
 /*
  * Pages that the log has lost are writable without being logged: write-protect
- * all again.
+ * all again.  A log that has lost pages isn't believed again, either: where it
+ * is empty may just be where KVM isn't.
  */
 static int rearm(struct dirty *d)
 {
 	int ret;
 
 	forget(d);
+	d->overflow = true;
 	ret = set_logging(d, false);
 	if (!ret)
 		ret = set_logging(d, true);

@@ -109,7 +109,7 @@ struct dirty_counters {
  * @pending: collected, not yet harvested; by dense page index.
  * @spare: all clear; the harvester swaps it for @pending.
  * @log_buf: bitmap: room for one slot's log.
- * @overflow: the next harvest has to say so.
+ * @overflow: pages were lost: harvests say so until dirty_stop().
  */
 struct dirty {
 	const struct dirty_ops *ops;
@@ -157,7 +157,8 @@ void dirty_stop(struct dirty *d);
 /**
  * dirty_harvest() - Report each page written since the last harvest, once.
  *
- * Return: 0; -EOVERFLOW: pages were lost, nothing is reported; else -errno.
+ * Return: 0; -EOVERFLOW: pages were lost, nothing is reported, nor will be until
+ * dirty_start(); else -errno.
  */
 int dirty_harvest(struct dirty *d, dirty_run_fn *fn, void *arg);
 

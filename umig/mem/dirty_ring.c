@@ -24,6 +24,11 @@
  *   they are given back;
  * - nothing dirty and the vCPU is stuck: one ghost is given back at a time,
  *   until the vCPU runs and pushes an entry that shows where KVM is.
+ *
+ * A ring that overflows while it is being emptied shows neither: KVM overwrites
+ * an entry that was read and not reset yet, and then resets none behind it:
+ * their pages stay writable without being logged.  So a reset must have come as
+ * far as "fetch", too.
  */
 #include "mem/dirty.h"
 
@@ -144,6 +149,13 @@ static int reset_rings(struct dirty *d)
 	return ret < 0 ? ret : 0;
 }
 
+/* KVM resets entries in their order: has it reset the last one given back? */
+static bool is_reset(struct dirty *d, struct dirty_ring *r)
+{
+	return !(__atomic_load_n(&entry(d, r, r->fetch - 1)->flags,
+				 __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_RESET);
+}
+
 static int ring_collect(struct dirty *d)
 {
 	uint64_t overflows = d->count.ring_overflows;
@@ -155,6 +167,8 @@ static int ring_collect(struct dirty *d)
 	ret = reset_rings(d);
 	if (ret)
 		return ret;
+	for (i = 0; i < d->nr_vcpus; i++)
+		d->count.ring_overflows += !is_reset(d, &d->ring[i]);
 	return d->count.ring_overflows == overflows ? 0 : -EOVERFLOW;
 }
 
@@ -177,7 +191,7 @@ static int ring_full(struct dirty *d, unsigned int vcpu)
 	uint64_t taken = r->taken;
 
 	r->taken = 0;
-	if (ret || taken)
+	if (taken || (ret && ret != -EOVERFLOW))
 		return ret;
 	if (!r->lost) {
 		r->lost = true;

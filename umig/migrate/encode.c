@@ -98,6 +98,8 @@ int encoder_flush(struct encoder *e)
 		return 0;
 	e->writing = false;
 	bytes = pages_writer_end(&e->writer);
+	if (e->packing)
+		packing_run_end(&e->packer);
 	if (e->plan.codec)
 		return send_packed(e, bytes);
 	if (e->packing && e->plain)
@@ -116,6 +118,8 @@ static int begin_frame(struct encoder *e)
 		rc = channel_payload(e->ch, &room);
 	if (rc)
 		return rc;
+	if (e->packing)
+		packing_run_begin(&e->packer);
 	pages_writer_init(&e->writer, room, e->round);
 	e->writing = true;
 	e->plain = 0;

@@ -160,6 +160,17 @@ uint32_t offers_answer(struct offers *o, bool held)
 	return o->answered++;
 }
 
+bool offers_next_waiter(const struct offers *o, uint32_t number,
+			uint64_t *index)
+{
+	uint32_t i = o->offer[number].waiters;
+
+	if (i == OFFERS_NONE)
+		return false;
+	*index = o->waiter[i].index;
+	return true;
+}
+
 bool offers_pop_waiter(struct offers *o, uint32_t number, uint64_t *index,
 		       uint32_t *round)
 {

@@ -83,6 +83,10 @@ int offers_wait(struct offers *o, uint32_t number, uint64_t index,
  */
 uint32_t offers_answer(struct offers *o, bool held);
 
+/** offers_next_waiter() - The one to be popped next; false: none is left. */
+bool offers_next_waiter(const struct offers *o, uint32_t number,
+			uint64_t *index);
+
 /** offers_pop_waiter() - Take one waiter of an offer; false: none is left. */
 bool offers_pop_waiter(struct offers *o, uint32_t number, uint64_t *index,
 		       uint32_t *round);

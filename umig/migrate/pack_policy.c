@@ -14,6 +14,13 @@
 /* Of a mean's weight this stays when a batch is added. */
 #define KEEP_PACK 0.75
 #define KEEP_LINK 0.75
+#define KEEP_RUN 0.95
+/* Who waits for a CPU for so much of the time shares it with all the others. */
+#define CROWDED 0.25
+/* There, times are as good as their luck: packing must gain so much more. */
+#define GAIN_CROWDED 0.15
+/* At the start, so little is known that half of it is enough. */
+#define CROWDED_START 0.5
 /* This much of a ratio is the newest batch's: contents change at once. */
 #define NEWEST 0.3
 /* Packing must gain so much to be worth it ... */
@@ -159,6 +166,17 @@ static double link_ns(const struct pack_policy *p, unsigned int i,
 	return best;
 }
 
+/* 0: who wants a CPU has it; 1: what one thread does, another can't meanwhile. */
+static double crowd(const struct pack_policy *p)
+{
+	double waited = p->run.wall_ns - p->run.cpu_ns;
+
+	if (waited <= 0)
+		return 0;
+	waited /= p->run.wall_ns * CROWDED;
+	return waited < 1 ? waited : 1;
+}
+
 /* The time of a raw byte, packing and sending; -1: not known. */
 static double estimate(const struct pack_policy *p, unsigned int i,
 		       uint64_t now_ns)
@@ -175,14 +193,18 @@ static double estimate(const struct pack_policy *p, unsigned int i,
 	if (!tried(k))
 		return -1;
 	send *= k->ratio;
+	/* workers in each other's way are one */
 	pack = rate_ns_a_byte(&k->pack);
-	pack /= p->workers;
-	return pack > send ? pack : send;
+	pack /= 1 + (1 - crowd(p)) * (p->workers - 1);
+	if (pack > send)
+		return pack + crowd(p) * send;
+	return send + crowd(p) * pack;
 }
 
 /* The cheapest of those that are as good as the best. */
 static unsigned int find_best(const struct pack_policy *p, uint64_t now_ns)
 {
+	double gain = GAIN + crowd(p) * GAIN_CROWDED;
 	double ns[PACK_PLANS], least = -1;
 	unsigned int i;
 
@@ -194,7 +216,7 @@ static unsigned int find_best(const struct pack_policy *p, uint64_t now_ns)
 			least = ns[i];
 	}
 	for (i = 0; i < PACK_PLANS; i++)
-		if (ns[i] >= 0 && ns[i] <= least * (i == NONE ? GAIN : CLOSE))
+		if (ns[i] >= 0 && ns[i] <= least * (i == NONE ? gain : CLOSE))
 			return i;
 	return p->current;
 }
@@ -214,11 +236,13 @@ static bool needs_probe(const struct pack_policy *p, unsigned int i,
 
 /*
  * The first batches go into a buffer and tell nothing.  If more and more wait
- * behind them, the link has time for something cheap to be packed.
+ * behind them, the link has time for something cheap to be packed; or nobody had
+ * the time to send them.
  */
 static bool waits_at_start(const struct pack_policy *p)
 {
-	return p->sent < START_SENT && p->chosen - p->sent >= START_AHEAD;
+	return p->sent < START_SENT && p->chosen - p->sent >= START_AHEAD &&
+	       crowd(p) < CROWDED_START;
 }
 
 static unsigned int find_cheapest(const struct pack_policy *p)
@@ -319,6 +343,12 @@ void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 		p->probe = NOBODY;
 }
 
+void pack_policy_ran(struct pack_policy *p, uint64_t wall_ns, uint64_t cpu_ns)
+{
+	p->run.wall_ns = p->run.wall_ns * KEEP_RUN + wall_ns;
+	p->run.cpu_ns = p->run.cpu_ns * KEEP_RUN + cpu_ns;
+}
+
 static double trial_cost(const struct pack_policy *p, unsigned int i)
 {
 	const struct pack_known *k = &p->known[i];
@@ -358,8 +388,9 @@ static unsigned int find_trial(const struct pack_policy *p, uint64_t now_ns)
 bool pack_policy_trial(struct pack_policy *p, struct pack_plan *plan,
 		       uint64_t now_ns)
 {
-	uint64_t budget = TRIAL_CREDIT_NS +
-			  (now_ns - p->begun_ns) / PACK_TRIAL_PART;
+	/* what is found out where CPUs are crowded is worth less */
+	uint64_t budget = TRIAL_CREDIT_NS + (now_ns - p->begun_ns) *
+			  (1 - crowd(p) / 2) / PACK_TRIAL_PART;
 	unsigned int i;
 
 	if (!p->option.automatic)

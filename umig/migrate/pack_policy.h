@@ -5,7 +5,8 @@
  *
  * "auto" knows for each plan its pack rate, its ratio and how fast the link
  * took what it made, as means that decay.  A byte's time is the longer of its
- * packing, by all workers, and of its sending; the least time wins, of plans
+ * packing, by all workers, and of its sending; where CPUs are crowded, so that
+ * the one keeps the other waiting, up to their sum.  The least time wins, of plans
  * about as fast the one with the least CPU, and of plans that gain little,
  * none.  A plan that isn't in use is tried on a part of a batch now and then,
  * for at most PACK_TRIAL_PART of the time, and its result thrown away.  Then one
@@ -41,6 +42,12 @@ struct pack_option {
 	struct pack_plan plan;
 };
 
+/** struct pack_run - Decaying sums: time spent computing, and what of it ran. */
+struct pack_run {
+	double wall_ns;
+	double cpu_ns;
+};
+
 /** struct pack_rate - Decaying sums: bytes, and the time that they took. */
 struct pack_rate {
 	double bytes;
@@ -70,6 +77,7 @@ struct pack_known {
  * @option: what was asked for.
  * @workers: threads that pack at a time, from 1.
  * @known: of each plan; that of "none" has only a link.
+ * @run: how much of a CPU a thread gets that wants one.
  * @current: the plan in use.
  * @probe: a plan of which one batch was let go, to see what the link does with
  *	it now; PACK_PLANS: no such.
@@ -84,6 +92,7 @@ struct pack_policy {
 	struct pack_option option;
 	unsigned int workers;
 	struct pack_known known[PACK_PLANS];
+	struct pack_run run;
 	unsigned int current;
 	unsigned int probe;
 	uint64_t probe_at_ns;
@@ -137,6 +146,12 @@ void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
  */
 void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 		      size_t bytes, uint64_t busy_ns, uint64_t now_ns);
+
+/**
+ * pack_policy_ran() - A thread of the migration computed for @wall_ns, and ran
+ * for @cpu_ns of that: the rest it waited for a CPU.
+ */
+void pack_policy_ran(struct pack_policy *p, uint64_t wall_ns, uint64_t cpu_ns);
 
 /**
  * pack_policy_trial() - Whether a plan should be tried now.

@@ -38,6 +38,22 @@ void packing_worker_exit(struct packing_worker *w)
 	*w = (struct packing_worker){ 0 };
 }
 
+void packing_run_begin(struct packing_worker *w)
+{
+	w->wall_ns = clock_now_ns();
+	w->cpu_ns = clock_thread_ns();
+}
+
+void packing_run_end(struct packing_worker *w)
+{
+	uint64_t cpu_ns = clock_thread_ns() - w->cpu_ns;
+	uint64_t wall_ns = clock_now_ns() - w->wall_ns;
+
+	pthread_mutex_lock(&w->packing->lock);
+	pack_policy_ran(&w->packing->policy, wall_ns, cpu_ns);
+	pthread_mutex_unlock(&w->packing->lock);
+}
+
 /*
  * Pack by @plan; the time that it took, and what to account: @bytes if they go
  * as they are.  Without memory, they go as they are.
@@ -49,9 +65,11 @@ static size_t timed_pack(struct packing_worker *w, struct pack_plan plan,
 	uint64_t begun = clock_now_ns();
 	size_t packed;
 
+	packing_run_begin(w);
 	if (pack(&w->packer, plan, payload, bytes, room, bytes, &packed))
 		packed = bytes;
 	*ns = clock_now_ns() - begun;
+	packing_run_end(w);
 	return packed;
 }
 

@@ -25,11 +25,14 @@ struct packing {
  * @packing: shared.
  * @packer: its own.
  * @scratch: for trials, whose results nobody wants.
+ * @wall_ns, @cpu_ns: of packing_run_begin().
  */
 struct packing_worker {
 	struct packing *packing;
 	struct packer packer;
 	uint8_t *scratch;
+	uint64_t wall_ns;
+	uint64_t cpu_ns;
 };
 
 /** packing_init() - As pack_policy_init(), now. */
@@ -43,6 +46,13 @@ void packing_worker_exit(struct packing_worker *w);
 
 /** packing_choose() - The plan for the next batch; packing_sent() follows. */
 struct pack_plan packing_choose(struct packing *p);
+
+/**
+ * packing_run_begin() - From here to packing_run_end() this thread computes, as
+ * far as it gets a CPU.  Packing itself needn't be put in between.
+ */
+void packing_run_begin(struct packing_worker *w);
+void packing_run_end(struct packing_worker *w);
 
 /**
  * packing_try() - Find out what packing would make of a PAGES payload, if the

@@ -21,6 +21,8 @@
 #define OFFERS_PER_PAGE 4
 /* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
 #define HANDLED_A_BATCH 16
+/* Pages to be proven that are fetched at a time. */
+#define PREFETCH_AHEAD 8
 
 static uint32_t offers_limit(uint64_t pages)
 {
@@ -382,6 +384,21 @@ static unsigned int take_run(struct sender *s, unsigned int max,
 	return n;
 }
 
+/* Page of number @at of an answer will be named soon: its memory is far away. */
+static void prefetch_held(struct sender *s, const struct answer_msg *msg,
+			  uint32_t at)
+{
+	const struct memslots *ms = s->m->ms;
+	uint32_t number = msg->first + at;
+	uint64_t index;
+
+	if (at >= msg->count || !(msg->bitmap[at / 8] >> (at % 8) & 1) ||
+	    !offers_next_waiter(&s->offers, number, &index))
+		return;
+	proof_prefetch(nonces_find(&s->nonces, number), number,
+		       memslots_hva(ms, memslots_gfn(ms, index)));
+}
+
 static int handle_answer(struct sender *s, const struct frame_in *in)
 {
 	struct answer_msg msg;
@@ -400,6 +417,7 @@ static int handle_answer(struct sender *s, const struct frame_in *in)
 	for (i = 0; i < msg.count; i++) {
 		bool held = msg.bitmap[i / 8] >> (i % 8) & 1;
 
+		prefetch_held(s, &msg, i + PREFETCH_AHEAD);
 		number = offers_answer(&s->offers, held);
 		s->m->live.index_confirmed += held;
 		while (offers_pop_waiter(&s->offers, number, &index, &round)) {

@@ -26,22 +26,15 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "transport/buffers.h"
 #include "transport/pieces.h"
 #include "transport/sealed.h"
 #include "transport/session.h"
 #include "wire/frame.h"
-
-#define SEND_BUFFERS 4
-#define FRAME_MAX \
-	(sizeof(struct wire_frame) + WIRE_PAYLOAD_MAX + SEALED_OVERHEAD)
-#define SEND_BUFFER_BYTES ((FRAME_MAX + 4095) & ~4095UL)
-#define RECV_BUFFER_BYTES (2 * SEND_BUFFER_BYTES)
-#define BUFFERS_BYTES (SEND_BUFFERS * SEND_BUFFER_BYTES + RECV_BUFFER_BYTES)
 
 enum channel_op {
 	CHANNEL_OP_SEND = 1,
@@ -53,10 +46,10 @@ struct channel {
 	/* constant after open */
 	int fd;
 	int cancel_fd;
-	bool sealed;
 	size_t head_bytes;	/* before a frame: 0, or SEALED_HEAD_BYTES */
-	uint8_t *buffers;	/* BUFFERS_BYTES: send buffers, then recv */
+	struct buffers buffers;
 	struct io_uring ring;
+	bool sealed;
 
 	bool cancelled;
 	bool cancellable;
@@ -98,12 +91,12 @@ struct channel {
 
 static uint8_t *send_buffer(struct channel *ch, unsigned int i)
 {
-	return ch->buffers + i % SEND_BUFFERS * SEND_BUFFER_BYTES;
+	return ch->buffers.send + i % SEND_BUFFERS * SEND_BUFFER_BYTES;
 }
 
 static uint8_t *recv_buffer(struct channel *ch)
 {
-	return ch->buffers + SEND_BUFFERS * SEND_BUFFER_BYTES;
+	return ch->buffers.recv;
 }
 
 /* The ring has room for the three operations that can be in flight. */
@@ -336,12 +329,9 @@ int channel_open(struct channel **out, int fd, const struct session *session,
 
 	if (!ch)
 		return err_set(err, -ENOMEM, "out of memory for a channel");
-	ch->buffers = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (ch->buffers == MAP_FAILED) {
-		rc = err_set(err, -ENOMEM,
-			     "out of memory for %zu bytes of buffers",
-			     (size_t)BUFFERS_BYTES);
+	rc = buffers_init(&ch->buffers);
+	if (rc) {
+		err_set(err, rc, "no address space for a channel's buffers");
 		goto free_channel;
 	}
 	ch->fd = fd;
@@ -352,15 +342,15 @@ int channel_open(struct channel **out, int fd, const struct session *session,
 		use_session(ch, session);
 	rc = open_ring(ch, err);
 	if (rc)
-		goto unmap;
+		goto free_buffers;
 	arm_cancel(ch);
 	*out = ch;
 	return 0;
 
-unmap:
+free_buffers:
 	record_wipe(&ch->seal);
 	record_wipe(&ch->open);
-	munmap(ch->buffers, BUFFERS_BYTES);
+	buffers_exit(&ch->buffers);
 free_channel:
 	free(ch);
 	return rc;
@@ -376,7 +366,7 @@ void channel_close(struct channel *ch)
 	close(ch->fd);
 	record_wipe(&ch->seal);
 	record_wipe(&ch->open);
-	munmap(ch->buffers, BUFFERS_BYTES);
+	buffers_exit(&ch->buffers);
 	free(ch);
 }
 
