@@ -74,6 +74,12 @@ MAN1 := $(wildcard Documentation/man/*.1)
 MAN4 := $(wildcard Documentation/man/*.4)
 MAN5 := $(wildcard Documentation/man/*.5)
 
+UDEV_RULE := lib/udev/rules.d/60-umig.rules
+SYSUSERS := lib/sysusers.d/umig.conf
+MODPROBE := share/doc/umig/modprobe.conf
+KEY_UNIT := lib/systemd/system/umig-key.service
+DIST_DIRS := $(sort $(dir $(UDEV_RULE) $(SYSUSERS) $(MODPROBE) $(KEY_UNIT)))
+
 # The module is DKMS's, or insmod's: it belongs to a kernel, not to a prefix.
 .PHONY: install
 install: $(BUILD)/bin/umig
@@ -89,11 +95,30 @@ install: $(BUILD)/bin/umig
 		$(DESTDIR)$(COMPDIR)/umig
 	$(INSTALL) -m 644 uapi/linux/umig.h \
 		$(DESTDIR)$(PREFIX)/include/linux/umig.h
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(PREFIX)/,$(DIST_DIRS))
+	$(INSTALL) -m 644 dist/60-umig.rules $(DESTDIR)$(PREFIX)/$(UDEV_RULE)
+	$(INSTALL) -m 644 dist/umig.sysusers $(DESTDIR)$(PREFIX)/$(SYSUSERS)
+	$(INSTALL) -m 644 dist/umig.modprobe $(DESTDIR)$(PREFIX)/$(MODPROBE)
+	sed 's|@BINDIR@|$(PREFIX)/bin|' dist/umig-key.service > \
+		$(DESTDIR)$(PREFIX)/$(KEY_UNIT)
+
+# make install-dkms   the module's sources to /usr/src, for dkms install
+DKMSDIR := $(DESTDIR)/usr/src/umig-$(VERSION)
+
+.PHONY: install-dkms
+install-dkms:
+	$(INSTALL) -d $(DKMSDIR)/kmod/compat $(DKMSDIR)/uapi/linux
+	$(INSTALL) -m 644 dkms.conf Kbuild COPYING $(DKMSDIR)
+	$(INSTALL) -m 644 kmod/*.c kmod/*.h $(DKMSDIR)/kmod
+	$(INSTALL) -m 644 kmod/compat/*.c kmod/compat/*.h $(DKMSDIR)/kmod/compat
+	$(INSTALL) -m 644 uapi/linux/*.h $(DKMSDIR)/uapi/linux
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/umig $(DESTDIR)$(COMPDIR)/umig \
 		$(DESTDIR)$(PREFIX)/include/linux/umig.h \
+		$(addprefix $(DESTDIR)$(PREFIX)/,$(UDEV_RULE) $(SYSUSERS) \
+			$(MODPROBE) $(KEY_UNIT)) \
 		$(MAN1:Documentation/man/%=$(DESTDIR)$(MANDIR)/man1/%) \
 		$(MAN4:Documentation/man/%=$(DESTDIR)$(MANDIR)/man4/%) \
 		$(MAN5:Documentation/man/%=$(DESTDIR)$(MANDIR)/man5/%)
@@ -109,4 +134,4 @@ include bench/Makefile
 .PHONY: help
 help:
 	@sed -n 's/^# \(make.*\)/\1/p' Makefile selftests/Makefile \
-		fuzz/Makefile bench/Makefile
+		selftests/kmod/Makefile fuzz/Makefile bench/Makefile

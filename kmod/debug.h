@@ -25,6 +25,8 @@
 #define UMIG_BREAK_SHARER	BIT(5)
 /* KSM's merging function is not to be found. */
 #define UMIG_BREAK_MERGE	BIT(6)
+/* Take the kernel for one that hasn't been checked. */
+#define UMIG_BREAK_VERSION	BIT(7)
 
 #ifdef UMIG_DEBUG
 extern unsigned int umig_debug_break;

@@ -150,7 +150,7 @@ MODULE_PARM_DESC(share,
 unsigned int umig_debug_break;
 module_param_named(debug_break, umig_debug_break, uint, 0644);
 MODULE_PARM_DESC(debug_break,
-		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers, 64 merge");
+		 "what to break, for tests: 1 remove, 2 insert, 4 pfn, 8 layout, 16 symbol, 32 sharers, 64 merge, 128 version");
 #endif
 
 static struct shrinker *shrinker;

@@ -37,11 +37,13 @@ def _gaps_ms(gaps, crossing, hz, began_s, offsets):
     @crossing: the last beat at the source.
     """
     source_offset, target_offset = offsets
-    blackout, other = GAP_MS, 0
+    back_ms = (target_offset - source_offset) * 1000
+    # its clock may have stood still so well that it saw no gap at all
+    blackout, other = GAP_MS + max(back_ms, 0), 0
     for before, after in gaps:
         ms = (after - before) / hz * 1000
         if before == crossing:
-            blackout = ms + (target_offset - source_offset) * 1000
+            blackout = ms + back_ms
         elif before < crossing and before / hz + source_offset >= began_s:
             other = max(other, ms)
     return blackout, other

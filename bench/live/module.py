@@ -38,9 +38,10 @@ def table(found):
     if "why" in found:
         return ["", f"the module's costs: not measured: {found['why']}"]
     rows = [["the module, in an emulated host", "us a page", "x memcpy",
-             "x digest"]]
+             "x rep movsb", "x digest"]]
     for key, name in IOCTLS:
         us = found[key]
         rows.append([name, f"{us:.2f}", f"{us / found['memcpy_us']:.2f}",
+                     f"{us / found['movsb_us']:.2f}",
                      f"{us / found['digest_us']:.3f}"])
     return ["", *aligned(rows)]

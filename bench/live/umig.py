@@ -94,5 +94,4 @@ class UmigPair(Pair):
         if report["status"] != "completed":
             raise NotMoved(f"umig: {report['status']}: {report['error']}")
         return {"total_ms": report["total_ms"],
-                "downtime_ms": report["downtime_ms"], "report": report,
-                "dirty": self.source.qmp.call("query-dirty")}
+                "downtime_ms": report["downtime_ms"], "report": report}

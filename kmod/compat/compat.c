@@ -11,6 +11,8 @@
 
 #include <generated/utsrelease.h>
 
+#include "debug.h"
+
 /*
  * A version is listed here after KSM's functions, the layout of its stable
  * node and the "a held KSM page never changes" argument have been checked for
@@ -22,7 +24,7 @@ static const struct {
 } known[] = {
 	{ KERNEL_VERSION(6, 1, 0), KERNEL_VERSION(6, 2, 0) },
 	{ KERNEL_VERSION(6, 12, 0), KERNEL_VERSION(6, 13, 0) },
-	{ KERNEL_VERSION(7, 2, 0), KERNEL_VERSION(7, 4, 0) },
+	{ KERNEL_VERSION(7, 3, 0), KERNEL_VERSION(7, 4, 0) },
 };
 
 /**
@@ -39,9 +41,10 @@ int umig_compat_check_kernel(void)
 
 	for (i = 0; i < ARRAY_SIZE(known); i++)
 		if (LINUX_VERSION_CODE >= known[i].first &&
-		    LINUX_VERSION_CODE < known[i].next)
+		    LINUX_VERSION_CODE < known[i].next &&
+		    !umig_broken(UMIG_BREAK_VERSION))
 			return 0;
-	pr_err("kernel %s is not supported: its KSM hasn't been checked; this version works on 6.1 (Debian 12)\n",
+	pr_err("kernel %s is not supported: its KSM hasn't been checked; this version works on 6.1, 6.12 and 7.3\n",
 	       UTS_RELEASE);
 	return -EOPNOTSUPP;
 }

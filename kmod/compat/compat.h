@@ -8,11 +8,17 @@
 #define UMIG_COMPAT_H
 
 #include <linux/mm.h>
-#include <linux/pagevec.h>
 #include <linux/sched/coredump.h>
 #include <linux/shrinker.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
+
+/* Renamed between 6.12 and 7.2. */
+#if __has_include(<linux/folio_batch.h>)
+#include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
 
 /* Moved to linux/unaligned.h in 6.12. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)

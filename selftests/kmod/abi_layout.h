@@ -32,18 +32,21 @@ IS(UMIG_IOC_FILL, 0xb904);
 IS(UMIG_IOC_RELEASE, 0xb905);
 IS(UMIG_IOC_STAT, 0xb906);
 IS(UMIG_IOC_JOIN, 0xb907);
+IS(UMIG_IOC_SHARE, 0xb908);
 IS(UMIG_IOC_EVENTS, 0xb909);
 
 IS(UMIG_HASH_BLAKE2B_256_KEYED, 1);
 IS(UMIG_MODE_HOOKS, 1);
 IS(UMIG_MODE_SCAN, 2);
 IS(UMIG_FEATURE_GROUPS, 1);
+IS(UMIG_FEATURE_SHARE, 2);
 IS(UMIG_PAGE_ABSENT, 1);
 IS(UMIG_PAGE_PRIVATE, 2);
 IS(UMIG_PAGE_ZERO, 3);
 IS(UMIG_PAGE_MERGED, 4);
 IS(UMIG_PAGE_MERGED_UNHASHED, 5);
 IS(UMIG_RELEASE_ALL, 1);
+IS(UMIG_SHARE_COPIED, 1);
 IS(UMIG_EVENT_LEASES, 1);
 IS(UMIG_EVENT_MODE, 2);
 IS(UMIG_EVENT_GENERATION, 4);
@@ -94,6 +97,12 @@ AT(umig_fill, items, 8);
 AT(umig_fill, nr, 16);
 AT(umig_fill, nr_filled, 20);
 
+SIZE(umig_share, 32);
+AT(umig_share, items, 8);
+AT(umig_share, nr, 16);
+AT(umig_share, nr_filled, 20);
+AT(umig_share, nr_shared, 24);
+
 SIZE(umig_release, 24);
 AT(umig_release, leases, 8);
 AT(umig_release, nr, 16);
@@ -115,6 +124,8 @@ AT(umig_stat, leases, 144);
 AT(umig_stat, lease_converted, 184);
 AT(umig_stat, confirm_other_group, 192);
 AT(umig_stat, group_members, 208);
+AT(umig_stat, lease_reclaimed, 232);
+AT(umig_stat, share_adopted, 264);
 _Static_assert(sizeof(struct umig_stat) % 8 == 0, "umig_stat has a hole");
 
 SIZE(umig_record, 40);

@@ -52,7 +52,7 @@ int write_file(const char *path, const char *text);
  * wait_until() - Ask again and again until it is so.
  * @is_so: the question.
  * @arg: for it.
- * @timeout_ms: how long.
+ * @timeout_ms: how long; UMIG_SLOW times that on a kernel that is so slow.
  *
  * Return: false: it isn't.
  */

@@ -13,7 +13,7 @@
 
 #define PAGE 4096
 /* A merge of a few thousand pages takes seconds in emulation. */
-#define MERGE_TIMEOUT_MS 120000
+#define MERGE_TIMEOUT_MS 240000
 
 long ksm_read(const char *knob);
 void ksm_write(const char *knob, long value);

@@ -5,7 +5,8 @@
     module_lab.py [PROGRAM...]      all, or just these: churn_test, ...
 
 The programs are built by "make kmod-tests"; UMIG_CHURN_SECONDS (30) says how
-long the churn tests take.
+long the churn tests take.  With UMIG_DEBUG_KERNEL=1 the host has the debug
+kernel, and what that has noticed is told at the end.
 """
 
 import os
@@ -15,6 +16,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
+from lab import debug_kernel
 from lab.cluster import Cluster
 from lab.scenario import BUILD, MODULES
 from lab.tap import Skip, Tap, check, diag
@@ -23,11 +25,18 @@ SECONDS = int(os.environ.get("UMIG_CHURN_SECONDS") or 30)
 # Memory that can go offline, for the leases in it, and two memory nodes.
 CMDLINE = "movablecore=1G numa=fake=2"
 DEBUG = ["env", "UMIG_KO=/umig-debug.ko"]
+# The debug kernel takes that many times as long, and needs memory for itself.
+SLOW = 10 if debug_kernel.wanted() else 1
+MEMORY = "3G" if debug_kernel.wanted() else "2G"
+if debug_kernel.wanted():
+    # Without ACPI it warns that faked nodes get their CPUs late.
+    CMDLINE += " workqueue.disable_numa=1"
 
 # Each program's command lines.
 PROGRAMS = {
     "abi_test": [["abi_test"]],
     "digest_test": [["digest_test"]],
+    "fail_nth_test": [["fail_nth_test"]],
     "index_test": [["index_test"]],
     "lease_test": [["lease_test"]],
     "group_test": [["group_test", SECONDS]],
@@ -90,13 +99,28 @@ class Relay:
 def run_program(host, tap, argv):
     """Run a program in the host and relay its results."""
     name = next(a for a in argv if a in PROGRAMS)
-    relay, command = Relay(tap, name), host.start(argv)
+    relay = Relay(tap, name)
+    command = host.start(["env", f"UMIG_SLOW={SLOW}"] + argv)
     try:
-        command.wait(600 + 20 * SECONDS)
+        command.wait((600 + 20 * SECONDS) * SLOW)
     finally:
         for line in command.lines:
             relay.line(line.text)
     relay.end(command)
+
+
+def watchers(host, tap):
+    """What the debug kernel says only if it is asked."""
+    with tap.case("lockdep has watched to the end"):
+        check(re.search(r"debug_locks: +1$",
+                        host.sh("cat /proc/lockdep_stats"), re.M),
+              "it has switched itself off: see the console")
+    with tap.case("nothing is leaked"):
+        # What is young may be on its way.
+        host.sh("rmmod umig 2> /dev/null; cd /sys/kernel/debug && echo scan > kmemleak && "
+                "sleep 6 && echo scan > kmemleak", 60 * SLOW)
+        leaks = host.sh("cat /sys/kernel/debug/kmemleak")
+        check(not leaks, leaks)
 
 
 def main():
@@ -109,11 +133,13 @@ def main():
     tap = Tap()
     with tap.lab("no kernel complaint"):
         with Cluster(1, files=files, ko=modules, cmdline=CMDLINE, cpus=2,
-                     modules=["zram"]) as lab:
+                     memory=MEMORY, modules=["zram"]) as lab:
             for name in names:
                 for argv in PROGRAMS[name]:
                     run_program(lab.hosts[0], tap, argv)
                     lab.check()
+            if debug_kernel.wanted():
+                watchers(lab.hosts[0], tap)
     return tap.done()
 
 

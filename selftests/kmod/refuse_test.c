@@ -42,6 +42,26 @@ static void refused(const char *params, int want)
 	CHECK(!err, "can't be loaded after a refusal: %s", strerror(-err));
 }
 
+/* The mode that the rest of the suite runs in. */
+static void test_mode(void)
+{
+	struct umig_info info;
+	struct region r;
+	int fd;
+
+	ksm_reset();
+	fd = dev_fresh("");
+	merge(&r, SEED);
+	REQUIRE(dev_settle(fd), "not settled");
+	info = dev_info(fd);
+	diag("kernel: mode=%s",
+	     info.mode == UMIG_MODE_HOOKS ? "hooks" : "scan");
+	CHECK(info.mode == UMIG_MODE_HOOKS, "mode %u", info.mode);
+	CHECK(info.features & UMIG_FEATURE_GROUPS, "no groups");
+	region_unmap(&r);
+	close(fd);
+}
+
 static void test_layout_at_load(void)
 {
 	struct region r;
@@ -55,6 +75,11 @@ static void test_layout_at_load(void)
 static void test_symbol(void)
 {
 	refused("debug_break=16", -ENOENT);
+}
+
+static void test_version(void)
+{
+	refused("debug_break=128", -EOPNOTSUPP);
 }
 
 static bool scan_mode(void *arg)
@@ -210,8 +235,10 @@ static void test_merge(void)
 }
 
 static const struct test_case cases[] = {
+	{ "this kernel is known, and is hooked", test_mode },
 	{ "another layout is refused at load", test_layout_at_load },
 	{ "a missing function is refused at load", test_symbol },
+	{ "a kernel that isn't known is refused at load", test_version },
 	{ "another layout is noticed later", test_layout_later },
 	{ "another layout of sharers: no groups", test_sharers },
 	{ "another layout of sharers, with a member", test_sharers_late },

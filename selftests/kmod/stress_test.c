@@ -130,6 +130,16 @@ static void use_export(int fd)
 }
 
 /* A plausible size, so that it gets further than the first check. */
+static void use_events(int fd)
+{
+	struct umig_events e = { .size = sizeof(e) };
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLPRI };
+
+	poll(&p, 1, 0);
+	dev_ioctl(fd, UMIG_IOC_EVENTS, &e);
+	poll(&p, 1, 0);
+}
+
 static void use_garbage(int fd)
 {
 	static const uint32_t sizes[] = {
@@ -181,6 +191,9 @@ static void user(int shared, unsigned int seed)
 			break;
 		case 4:
 			use_leases(fd);
+			break;
+		case 5:
+			use_events(fd);
 			break;
 		default:
 			use_range(fd, &r);
@@ -257,7 +270,7 @@ static void test_stress(void)
 	size_t i;
 
 	ksm_reset();
-	fd = dev_fresh("lease_ttl_ms=2000");
+	fd = dev_fresh("lease_ttl_ms=2000 lease_grace_ms=1");
 	shared = dev_open();
 	/* Somebody in a group: every page's sharers are looked at. */
 	member = actor_start_in('a');

@@ -386,23 +386,34 @@ static void loop(int sigfd)
 	}
 }
 
+/* Until something is new in /dev; a kernel without inotify is polled. */
+static void wait_dev(int notify)
+{
+	char event[4096] __attribute__((aligned(8)));
+
+	if (notify < 0)
+		poll(NULL, 0, 20);
+	else if (read(notify, event, sizeof(event)) < 0)
+		die("inotify on /dev");
+}
+
 /* The driver makes the port's node in its own time: wait for it to appear. */
 static int open_port(const char *path)
 {
-	char event[4096] __attribute__((aligned(8)));
 	int notify, fd;
 
 	notify = inotify_init1(IN_CLOEXEC);
-	if (notify < 0 || inotify_add_watch(notify, "/dev", IN_CREATE) < 0)
+	if (notify < 0 ? errno != ENOSYS :
+			 inotify_add_watch(notify, "/dev", IN_CREATE) < 0)
 		die("inotify on /dev");
 	for (;;) {
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd >= 0 || errno != ENOENT)
 			break;
-		if (read(notify, event, sizeof(event)) < 0)
-			die("inotify on /dev");
+		wait_dev(notify);
 	}
-	close(notify);
+	if (notify >= 0)
+		close(notify);
 	return fd;
 }
 

@@ -93,7 +93,7 @@ class Cluster:
                     mac=f"52:54:00:00:00:{i + 1:02x}",
                     cmdline=cmdline, trouble_is_fatal=trouble_is_fatal))
             for host in self.hosts:
-                host.wait_up()
+                host.wait_up(1800 if kernel.lacks else 180)
                 for path in ko if load else ():
                     host.sh(f"insmod /{os.path.basename(path)}")
         except BaseException:

@@ -185,17 +185,19 @@ def add_program(archive, source, path):
 
 def _host_base(kernel, modules):
     archive = Archive()
+    first = [m for m in HOST_MODULES if m not in kernel.lacks]
+    more = [m for m in HOST_MORE_MODULES if m not in kernel.lacks]
     for d in ("proc", "sys", "dev", "tmp", "run", "mnt", "root", "etc"):
         archive.directory(f"/{d}")
     archive.node("/dev/console", 5, 1)
     archive.node("/dev/null", 1, 3)
     add_busybox(archive)
     archive.copy(program("agent"), "/bin/agent")
-    add_modules(archive, kernel, HOST_MODULES + HOST_MORE_MODULES + modules)
+    add_modules(archive, kernel, first + more + modules)
     archive.data("/etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
     archive.data("/etc/group", "root:x:0:\n")
-    archive.data("/init", HOST_INIT.replace("@MODULES@",
-                                            " ".join(HOST_MODULES)), 0o755)
+    archive.data("/init", HOST_INIT.replace("@MODULES@", " ".join(first)),
+                 0o755)
     return archive.bytes()
 
 

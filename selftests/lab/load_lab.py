@@ -4,6 +4,7 @@
 merges; each time it has a key, hashes, and answers.  The kernel may not
 complain (the lab sees to that), and no reference may be left behind."""
 
+import json
 import os
 import sys
 
@@ -49,6 +50,37 @@ def cycles(tap, host, guests, churn):
         for g in guests:
             g.serial.wait_beats(5)
             g.serial.check()
+
+
+WATCH = """
+set -e
+insmod /umig.ko
+umig index set-key /run/umig.key
+until umig index info --json | grep -Eq '"hashed_pages": *[1-9]'; do
+	usleep 50000
+done
+umig index rescan
+until umig index stat --json | grep -Eq '"rescans": *[2-9]'; do
+	usleep 50000
+done
+umig index coverage >&2
+"""
+
+
+def watched(tap, host):
+    """What umig index tells of a host where ksmd merges."""
+    with tap.case("umig index top, coverage and rescan"):
+        host.sh(WATCH, 60)
+        top = json.loads(host.sh("umig index top --count 3 --json"))
+        check(0 < len(top["top"]) <= min(3, top["contents"]), f"{top}")
+        check(all(c["sharers"] >= 1 and c["pages"] >= 1
+                  for c in top["top"]), f"{top}")
+        told = json.loads(host.sh("umig index coverage --json"))
+        check(told["ksm_run"] == 1 and told["pages_shared"] > 0, f"{told}")
+        check(0 <= told["hashed_percent"] <= 100, f"{told}")
+        check(told["hashed_pages"] <= told["merged_pages"], f"{told}")
+        check(told["advice"] == [], f"{told}")
+        host.sh("rmmod umig")
 
 
 def busy(tap, host):
@@ -98,6 +130,7 @@ def main():
         churn.wait_line(lambda line: line.text == "READY")
         ksm.speed(host, 4000)
         cycles(tap, host, guests, churn)
+        watched(tap, host)
         busy(tap, host)
         nothing_left(tap, host, before, list(zip(guests, disks)), churn)
     return tap.done()

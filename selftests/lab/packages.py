@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 
-from . import cache
+from . import cache, debug_kernel
 from .apt import Apt
 from .say import LabError, run, tool
 
@@ -31,9 +31,12 @@ def release():
 
 
 class Kernel:
-    """An unpacked kernel package.  @version is what uname -r will say."""
+    """An unpacked kernel package.  @version is what uname -r will say.
 
-    def __init__(self, directory):
+    @lacks: modules of the hosts' that it does without.
+    """
+
+    def __init__(self, directory, lacks=()):
         # Since 7.x the image is among the modules.
         images = (glob.glob(os.path.join(directory, "boot/vmlinuz-*")) or
                   glob.glob(os.path.join(directory,
@@ -49,12 +52,18 @@ class Kernel:
             self.modules = os.path.join(directory, "usr/lib/modules",
                                         self.version)
         self.name = os.path.basename(directory)
+        self.lacks = lacks
 
 
 @functools.cache
 def kernel():
-    """The kernel that a Debian of this release would install today."""
+    """The kernel that a Debian of this release would install today.
+
+    Or the debug kernel, if the environment asks for it.
+    """
     apt = release()
+    if debug_kernel.wanted():
+        return Kernel(debug_kernel.directory(apt, SOURCE), debug_kernel.LACKS)
     names = apt.depends(KERNEL, r"linux-image-\d.*")
     if len(names) != 1:
         raise LabError(f"{KERNEL} depends on {names or 'no kernel'}: don't "
@@ -65,6 +74,9 @@ def kernel():
 @functools.cache
 def headers():
     """The path to give to KDIR= for modules of kernel()."""
+    if debug_kernel.wanted():
+        return os.path.join(debug_kernel.directory(release(), SOURCE),
+                            "headers")
     version = kernel().version
     installed = f"/usr/src/linux-headers-{version}"
     if os.path.exists(os.path.join(installed, "Module.symvers")):

@@ -103,6 +103,8 @@ def test_page_that_missed_a_pass_is_found():
 def test_blackout_is_the_gap_over_which_the_guest_moved():
     gaps = [(100, 5100), (9000, 29000), (40000, 90000)]
     assert _gaps_ms(gaps, 9000, 1000, 0, (0, 0.5)) == (20500, 5000)
+    # no gap by its clock, which stood still meanwhile
+    assert _gaps_ms(gaps, 8000, 1000, 0, (0, 0.5)) == (502, 5000)
 
 
 def test_modes_are_chosen_by_their_beginnings():
@@ -151,7 +153,7 @@ def test_run_that_has_not_ended_is_held_against_umig():
 
 def test_costs_of_the_module_are_told_or_why_not():
     costs = {"range_us": 2.0, "confirm_us": 4.0, "fill_us": 6.0,
-             "memcpy_us": 2.0, "digest_us": 8.0}
+             "memcpy_us": 2.0, "movsb_us": 3.0, "digest_us": 8.0}
     assert "3.00" in "\n".join(module.table(costs))
     assert "no lab" in "\n".join(module.table({"why": "no lab"}))
 

@@ -65,7 +65,8 @@
  * 3. FILL each guest page that the source has named by that digest; one lease
  *    fills any number of pages.  -ENOENT for an item: the lease was taken back,
  *    have the page sent.  FILL writes as the caller would by memcpy(): it faults
- *    pages in, and waits for a userfaultfd.
+ *    pages in, and waits for a userfaultfd.  SHARE does the same without a copy
+ *    where it can.
  * 4. RELEASE, or close.  A process that dies releases everything.
  *
  * That the destination holds a digest's content doesn't prove that the source

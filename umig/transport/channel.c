@@ -46,10 +46,10 @@ struct channel {
 	/* constant after open */
 	int fd;
 	int cancel_fd;
-	bool sealed;
 	size_t head_bytes;	/* before a frame: 0, or SEALED_HEAD_BYTES */
 	struct buffers buffers;
 	struct io_uring ring;
+	bool sealed;
 
 	bool cancelled;
 	bool cancellable;

@@ -21,10 +21,12 @@ static void add(struct pieces *p, const void *from, size_t bytes)
 static bool extends(const struct pieces *p, const uint8_t *at,
 		    const void *from)
 {
-	const struct iovec *last = &p->iov[p->nr - 1];
+	const struct iovec *last;
 
-	return p->nr && at == p->own &&
-	       (const uint8_t *)last->iov_base + last->iov_len == from;
+	if (!p->nr || at != p->own)
+		return false;
+	last = &p->iov[p->nr - 1];
+	return (const uint8_t *)last->iov_base + last->iov_len == from;
 }
 
 bool pieces_borrow(struct pieces *p, uint8_t *at, const void *from,

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fault injection's files; see fault.h and the kernel's
+ * Documentation/fault-injection/fault-injection.rst.
+ */
+#include "fault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define FAIL_NTH "/proc/thread-self/fail-nth"
+#define DEBUGFS "/sys/kernel/debug/"
+#define MAX_SWEEP 5000
+
+#define CONSOLE_LEVEL 8		/* syslog(2) */
+#define LEVEL_SILENT 1
+#define LEVEL_LAB 5
+
+static int nth_fd = -1;
+static int log_fd = -1;
+
+static const char *const points[] = { "failslab", "fail_page_alloc" };
+
+static void set(const char *knob, const char *value)
+{
+	char path[128];
+	size_t i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(points); i++) {
+		snprintf(path, sizeof(path), DEBUGFS "%s/%s", points[i], knob);
+		err = write_file(path, value);
+		if (err)
+			bail("%s: %s", path, strerror(-err));
+	}
+}
+
+static bool is_there(void)
+{
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(points); i++) {
+		snprintf(path, sizeof(path), DEBUGFS "%s/probability",
+			 points[i]);
+		if (access(path, W_OK))
+			return false;
+	}
+	nth_fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	return nth_fd >= 0;
+}
+
+/* Each read(2) is one message; those from before don't count. */
+static void open_log(void)
+{
+	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (log_fd < 0 || lseek(log_fd, 0, SEEK_END) < 0)
+		bail("/dev/kmsg: %s", strerror(errno));
+}
+
+bool fault_begin(void)
+{
+	if (!is_there()) {
+		test_skip("this kernel can't inject faults (FAULT_INJECTION, FAILSLAB, FAIL_PAGE_ALLOC): make check-kmod-debug");
+		return false;
+	}
+	open_log();
+	set("verbose", "0");
+	set("probability", "0");
+	/* Allocations that may sleep, as almost all of ours, fail too. */
+	set("ignore-gfp-wait", "N");
+	if (write_file(DEBUGFS "fail_page_alloc/min-order", "0"))
+		bail("fail_page_alloc/min-order");
+	klogctl(CONSOLE_LEVEL, NULL, LEVEL_SILENT);
+	return true;
+}
+
+static bool is_trouble(const char *message)
+{
+	static const char *const words[] = {
+		"WARNING: ", "BUG: ", "Oops", "KASAN", "INFO: possible",
+		"INFO: inconsistent", "suspicious RCU", "refcount_t:",
+		"ODEBUG: ", "Bad page state", "still has objects",
+		"Objects remaining",
+	};
+	size_t i;
+
+	/* Not a fault of ours: a reserve of the checker's own is used up. */
+	if (strstr(message, "ODEBUG: Out of memory"))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(message, words[i]))
+			return true;
+	return false;
+}
+
+static void check_log(void)
+{
+	char message[8192];
+	ssize_t len;
+
+	for (;;) {
+		len = read(log_fd, message, sizeof(message) - 1);
+		if (len < 0 && errno == EPIPE)
+			continue;	/* the oldest have been overwritten */
+		if (len <= 0)
+			break;
+		message[len] = 0;
+		CHECK(!is_trouble(message), "the kernel says: %s", message);
+	}
+	close(log_fd);
+}
+
+void fault_end(void)
+{
+	set("probability", "0");
+	set("task-filter", "N");
+	set("ignore-gfp-wait", "Y");
+	close(nth_fd);
+	check_log();
+	klogctl(CONSOLE_LEVEL, NULL, LEVEL_LAB);
+}
+
+static void arm(unsigned int n)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", n);
+
+	if (pwrite(nth_fd, text, len, 0) != len)
+		bail(FAIL_NTH ": %s", strerror(errno));
+}
+
+/* Returns whether the allocation has failed; it reads 0 then. */
+static bool disarm(void)
+{
+	char text[16] = "";
+
+	if (pread(nth_fd, text, sizeof(text) - 1, 0) < 0)
+		bail(FAIL_NTH ": %s", strerror(errno));
+	arm(0);
+	return !strtoul(text, NULL, 10);
+}
+
+unsigned int fault_sweep(const struct fault_op *op)
+{
+	unsigned int n;
+	bool fired;
+	int err;
+
+	for (n = 1; n < MAX_SWEEP; n++) {
+		if (op->prepare)
+			op->prepare();
+		arm(n);
+		err = op->run();
+		fired = disarm();
+		op->check(err, fired);
+		if (!fired)
+			break;
+	}
+	CHECK(n < MAX_SWEEP, "still failing after %u allocations", n);
+	return n - 1;
+}
+
+void fault_task(pid_t pid, unsigned int percent, unsigned int times)
+{
+	char path[64], text[16];
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", pid);
+	err = write_file(path, "1");
+	if (err)
+		bail("%s: %s", path, strerror(-err));
+	set("task-filter", "Y");
+	set("interval", "1");
+	snprintf(text, sizeof(text), "%u", times);
+	set("times", text);
+	snprintf(text, sizeof(text), "%u", percent);
+	set("probability", text);
+}
+
+long fault_left(void)
+{
+	char text[32] = "";
+	int fd = open(DEBUGFS "failslab/times", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		bail("failslab/times: %s", strerror(errno));
+	close(fd);
+	return strtol(text, NULL, 0);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Allocations that fail on purpose, where the kernel can do that
+ * (CONFIG_FAULT_INJECTION): in the calling thread the n-th one, in other tasks
+ * some at random.
+ */
+#ifndef UMIG_SELFTESTS_KMOD_FAULT_H
+#define UMIG_SELFTESTS_KMOD_FAULT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * struct fault_op - What has to live with each of its allocations failing.
+ * @prepare: before each try; may be NULL.
+ * @run: the try: 0 or -errno.
+ * @check: what must hold after it.  @fired: an allocation has failed.
+ */
+struct fault_op {
+	void (*prepare)(void);
+	int (*run)(void);
+	void (*check)(int err, bool fired);
+};
+
+/**
+ * fault_begin() - Switch fault injection on, and the console off.
+ *
+ * The kernel tells of memory that it doesn't get, with a trace like those of
+ * its bugs; fault_end() looks for the latter.
+ *
+ * Return: false, and the case is skipped: this kernel can't.
+ */
+bool fault_begin(void);
+
+/** fault_end() - All off; fails the case if the kernel has complained. */
+void fault_end(void);
+
+/**
+ * fault_sweep() - Run an operation until none of its allocations is left that
+ * hasn't failed once.
+ *
+ * Return: how many failed, one in each run.
+ */
+unsigned int fault_sweep(const struct fault_op *op);
+
+/**
+ * fault_task() - Let allocations of another task fail, some at random.
+ * @pid: of a kernel thread too.
+ * @percent: how likely.
+ * @times: how many at most.
+ */
+void fault_task(pid_t pid, unsigned int percent, unsigned int times);
+
+/** fault_left() - How many of @times haven't happened. */
+long fault_left(void);
+
+#endif
