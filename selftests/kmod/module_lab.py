@@ -42,6 +42,7 @@ PROGRAMS = {
     "group_test": [["group_test", SECONDS]],
     "hooks_test": [["hooks_test"]],
     "observe_test": [["observe_test"]],
+    "huge_test": [["huge_test"]],
     "numa_test": [["numa_test"]],
     "offline_test": [["offline_test"]],
     "share_test": [["share_test"]],
