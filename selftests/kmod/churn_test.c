@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Never a wrong digest: while processes churn, KSM is switched to and fro and
- * pages are migrated, each digest that RANGE gives is compared with what is
- * known to be in the page, and each lease with the content it promises.
+ * pages are migrated and swapped, each digest that RANGE gives is compared with
+ * what is known to be in the page, each lease with the content it promises, and
+ * what has been shared with what it was shared as.
  *
- *	churn_test [SECONDS]	none may be wrong
- *	churn_test SECONDS broken	the negative control, with the debug
- *		build of the module and all guards switched off: some must be
- *		wrong, or else the test above proves nothing
+ *	churn_test [SECONDS]
+ *
+ * First with the module: none may be wrong.  Then the negative control, with
+ * the debug build (/umig-debug.ko) and all guards switched off: some must be
+ * wrong, or else the first proves nothing.  Each lasts until so many seconds
+ * have passed and enough has been compared.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -20,25 +23,36 @@
 #include "dev.h"
 #include "harness.h"
 #include "ksm.h"
+#include "swap.h"
 
 #define CHURNERS 3
 #define LEASES 40
+#define DEBUG_KO "/umig-debug.ko"
 #define ALL_GUARDS "debug_break=7"
+/* From a minute on 100,000 digests have to be compared, if it takes longer. */
+#define LONG_SECONDS 60
+#define LONG_COMPARED 100000
+#define COMPARED_PER_SECOND 300
+#define SECONDS_AT_MOST(seconds) (10 * (seconds) + 60)
 
 static unsigned int seconds = 30;
-static bool broken;
+static bool two_nodes, swap;
 
 static struct region region;
+/* Where leases are shared into. */
+static struct region shares;
 static digest_t known[CHURN_CONTENTS];
 static uint8_t classes[CHURN_PAGES];
 static digest_t digests[CHURN_PAGES];
 
-static struct {
+static struct tally {
 	uint64_t rounds;
 	uint64_t compared;
 	uint64_t wrong;
 	uint64_t leased;
 	uint64_t wrong_leases;
+	uint64_t shared;
+	uint64_t wrong_shares;
 	uint64_t switched;
 } seen;
 
@@ -71,6 +85,42 @@ static void compare_range(int fd)
 	}
 }
 
+/* Some are written meanwhile, and stay as they were written. */
+static void compare_shares(void)
+{
+	char want[PAGE];
+	size_t i;
+
+	for (i = 0; i < 5; i++)
+		region_write(&shares, rand() % LEASES, any_seed());
+	for (i = 0; i < LEASES; i++) {
+		fill_page(want, shares.seeds[i]);
+		seen.wrong_shares += !!memcmp(shares.base + i * PAGE, want,
+					      PAGE);
+	}
+}
+
+static void share_leases(int fd, const uint32_t *leases, const uint64_t *seeds)
+{
+	struct umig_fill_item items[LEASES];
+	uint32_t filled, shared;
+	size_t i;
+
+	compare_shares();
+	for (i = 0; i < LEASES; i++)
+		items[i] = (struct umig_fill_item){
+			.addr = (uintptr_t)shares.base + i * PAGE,
+			.lease = leases[i],
+		};
+	if (!CHECK(!dev_share(fd, items, LEASES, &filled, &shared), "SHARE"))
+		return;
+	for (i = 0; i < LEASES; i++)
+		if (items[i].result >= 0)
+			shares.seeds[i] = seeds[i];
+	seen.shared += shared;
+	compare_shares();
+}
+
 static void compare_leases(int fd)
 {
 	char page[PAGE] __attribute__((aligned(PAGE)));
@@ -96,12 +146,18 @@ static void compare_leases(int fd)
 		seen.wrong_leases += dev_fill_page(fd, leases[i], page) ||
 				     memcmp(page, want, PAGE);
 	}
+	share_leases(fd, leases, seeds);
 	dev_release_all(fd, &released);
 }
 
 static void disturb(void)
 {
 	int fd;
+
+	if (swap && seen.rounds % 50 == 20)
+		swap_reclaim("2M");
+	if (two_nodes && seen.rounds % 30 == 29)
+		region_move(&region, rand() % 3 - 1);
 
 	if (seen.rounds % 25 == 24) {
 		ksm_write("run", rand() % 2 ? 2 : 0);
@@ -121,12 +177,14 @@ static void report(int fd)
 {
 	struct umig_stat s = dev_stat(fd);
 
-	diag("%llu rounds: %llu digests compared, %llu wrong; %llu leases, %llu wrong; KSM switched %llu times",
+	diag("%llu rounds: %llu digests compared, %llu wrong; %llu leases, %llu wrong; %llu pages shared, %llu wrong; KSM switched %llu times",
 	     (unsigned long long)seen.rounds,
 	     (unsigned long long)seen.compared,
 	     (unsigned long long)seen.wrong,
 	     (unsigned long long)seen.leased,
 	     (unsigned long long)seen.wrong_leases,
+	     (unsigned long long)seen.shared,
+	     (unsigned long long)seen.wrong_shares,
 	     (unsigned long long)seen.switched);
 	diag("%llu inserts, %llu removes, %llu moves, %llu hashed, %llu stale, %llu lost, %llu scans, %llu of %llu leases hashed again wrong",
 	     (unsigned long long)s.hook_inserts,
@@ -140,15 +198,40 @@ static void report(int fd)
 	     (unsigned long long)s.lease_rehashed);
 }
 
-static void run(int fd)
+static bool compared_enough(void)
 {
-	uint64_t end = now_ms() + seconds * 1000;
+	return seen.leased > 100 && seen.shared > 100 && seen.switched > 0 &&
+	       seen.compared >= (seconds < LONG_SECONDS ?
+				 seconds * COMPARED_PER_SECOND :
+				 LONG_COMPARED);
+}
+
+static bool ksm_had_work(int fd)
+{
+	struct umig_stat s = dev_stat(fd);
+
+	return s.hook_removes > 100 && s.hook_inserts > 100 &&
+	       s.hook_moves > 0;
+}
+
+/* On a busy machine it takes longer until all has been seen that must be. */
+static bool enough(int fd, uint64_t ms, bool broken)
+{
+	if (ms >= SECONDS_AT_MOST(seconds) * 1000)
+		return true;
+	return ms >= seconds * 1000 && compared_enough() &&
+	       ksm_had_work(fd) && (!broken || seen.wrong);
+}
+
+static void run(int fd, bool broken)
+{
+	uint64_t start = now_ms();
 	pid_t pids[CHURNERS];
 	unsigned int i;
 
 	for (i = 0; i < CHURNERS; i++)
 		pids[i] = churn_start(i + 7);
-	for (; now_ms() < end; seen.rounds++) {
+	for (; !enough(fd, now_ms() - start, broken); seen.rounds++) {
 		compare_range(fd);
 		compare_leases(fd);
 		disturb();
@@ -158,14 +241,12 @@ static void run(int fd)
 	report(fd);
 }
 
-static void check_result(int fd)
+static void check_result(int fd, bool broken)
 {
 	struct umig_stat s = dev_stat(fd);
 
-	CHECK(seen.compared > 1000 * (uint64_t)seconds && seen.leased > 100 &&
-	      seen.switched > 0, "too little was compared");
-	CHECK(s.hook_removes > 100 && s.hook_inserts > 100 && s.hook_moves > 0,
-	      "KSM had too much rest");
+	CHECK(compared_enough(), "too little was compared");
+	CHECK(ksm_had_work(fd), "KSM had too much rest");
 	if (broken) {
 		CHECK(seen.wrong > 0,
 		      "no wrong digest without guards: the test can't see them");
@@ -175,45 +256,80 @@ static void check_result(int fd)
 	      (unsigned long long)seen.wrong);
 	CHECK(!seen.wrong_leases, "%llu wrong leases",
 	      (unsigned long long)seen.wrong_leases);
+	CHECK(!seen.wrong_shares, "%llu wrong shared pages",
+	      (unsigned long long)seen.wrong_shares);
 	CHECK(!s.lease_mismatch, "%llu leases weren't what was promised",
 	      (unsigned long long)s.lease_mismatch);
 }
 
-static void test_churn(void)
+static struct tally churn(const char *params, bool broken)
 {
 	int fd;
 
+	memset(&seen, 0, sizeof(seen));
 	ksm_reset();
-	fd = dev_fresh(broken ? ALL_GUARDS : "");
+	fd = dev_fresh(params);
 	ksm_run();
 	ksm_write("sleep_millisecs", 0);
 	region_map(&region, CHURN_PAGES, 600, CHURN_FIRST);
-	run(fd);
-	check_result(fd);
+	region_map(&shares, LEASES, LEASES, CHURN_FIRST);
+	run(fd, broken);
+	check_result(fd, broken);
+	region_unmap(&shares);
 	region_unmap(&region);
 	close(fd);
 	ksm_reset();
+	return seen;
 }
 
-static const struct test_case normal[] = {
-	{ "churn: no wrong digest, no wrong lease", test_churn },
-};
+static struct tally normal;
 
-static const struct test_case control[] = {
-	{ "churn without guards: wrong digests are found", test_churn },
+static void test_churn(void)
+{
+	normal = churn("share=1", false);
+}
+
+static void test_control(void)
+{
+	struct tally control;
+
+	if (access(DEBUG_KO, F_OK)) {
+		test_skip("no debug build of the module (" DEBUG_KO ")");
+		return;
+	}
+	setenv("UMIG_KO", DEBUG_KO, true);
+	control = churn("share=1 " ALL_GUARDS, true);
+	diag("churn: compared=%llu wrong=%llu control_wrong=%llu",
+	     (unsigned long long)normal.compared,
+	     (unsigned long long)(normal.wrong + normal.wrong_leases +
+				  normal.wrong_shares),
+	     (unsigned long long)control.wrong);
+}
+
+static const struct test_case cases[] = {
+	{ "churn: no wrong digest, lease or shared page", test_churn },
+	{ "churn without guards: wrong digests are found", test_control },
 };
 
 int main(int argc, char **argv)
 {
+	const char *why;
 	size_t i;
+	int err;
 
 	if (sodium_init() < 0)
 		bail("libsodium");
 	if (argc > 1)
 		seconds = atoi(argv[1]);
-	broken = argc > 2 && !strcmp(argv[2], "broken");
 	for (i = 0; i < CHURN_CONTENTS; i++)
 		digest_of_seed(CHURN_FIRST + i, known[i]);
-	return broken ? test_main(control, ARRAY_SIZE(control)) :
-			test_main(normal, ARRAY_SIZE(normal));
+	two_nodes = !access("/sys/devices/system/node/node1", F_OK);
+	why = swap_on();
+	swap = !why;
+	if (why)
+		diag("without swap: %s", why);
+	err = test_main(cases, ARRAY_SIZE(cases));
+	if (swap)
+		swap_off();
+	return err;
 }
