@@ -13,8 +13,8 @@
 #include <linux/uaccess.h>
 #include <linux/version.h>
 
-/* Renamed between 6.12 and 7.2. */
-#if __has_include(<linux/folio_batch.h>)
+/* Renamed between 6.12 and 7.2; sparse doesn't know __has_include. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 #include <linux/folio_batch.h>
 #else
 #include <linux/pagevec.h>
