@@ -59,6 +59,8 @@ static void churn(unsigned int seed)
 
 	srand(seed);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Its children outlive it for a moment: they mustn't have the device. */
+	close_range(3, ~0u, 0);
 	region_map(&r, CHURN_PAGES, CHURN_CONTENTS, CHURN_FIRST);
 	for (;;) {
 		at = rand() % CHURN_PAGES;
