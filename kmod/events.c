@@ -50,6 +50,8 @@ static bool has_events(struct umig_file *f)
 
 /**
  * umig_events_poll() - poll(2).
+ * @file: the device, open.
+ * @wait: what poll(2) waits with.
  *
  * read(2) never waits, so there is always EPOLLIN; an event is EPOLLPRI.
  */

@@ -85,7 +85,7 @@ static void find_merge(void)
 		return;
 	}
 	static_call_update(umig_ksm_merge_call,
-			   (typeof(&merge_unknown))probe.addr);
+			   (typeof(merge_unknown) *)probe.addr);
 	unregister_kprobe(&probe);
 	can_merge = true;
 }

@@ -298,7 +298,7 @@ unsigned long umig_lease_reclaim(unsigned long nr)
 
 	if (!mutex_trylock(&lease_lock))
 		return 0;
-	done = take_back_locked(grace, min(nr, (unsigned long)CLOSE_PORTION),
+	done = take_back_locked(grace, min_t(unsigned long, nr, CLOSE_PORTION),
 				UMIG_LEASE_MEMORY_SHORT);
 	mutex_unlock(&lease_lock);
 	umig_count_add(UMIG_LEASE_RECLAIMED, done);
