@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No memory: each allocation of each call, and of loading the module, fails
- * once, by itself.  The call then says ENOMEM and has done nothing, or it has
+ * No memory: each allocation of each call fails once, by itself.  The call then says ENOMEM and has done nothing, or it has
  * got by without and has done all; afterwards everything works.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "dev.h"
@@ -23,8 +19,6 @@
 #define CONTENTS 16
 #define PAGES (3 * CONTENTS)
 #define SEED 700000
-#define WORKER_CONTENTS 400
-#define WORKER_FAULTS 100
 
 static struct region region;
 static digest_t asked[CONTENTS];
@@ -368,129 +362,6 @@ static void test_small(void)
 	tear_down();
 }
 
-static bool kprobes_left(void)
-{
-	char text[4096] = "";
-	FILE *f = fopen("/sys/kernel/debug/kprobes/list", "re");
-	size_t len;
-
-	if (!f)
-		bail("kprobes/list: %s", strerror(errno));
-	len = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	return len;
-}
-
-static void check_gone(void)
-{
-	CHECK(access("/sys/module/umig", F_OK), "a module is left");
-	CHECK(access("/dev/umig", F_OK), "the device is left");
-	CHECK(!kprobes_left(), "kprobes are left");
-}
-
-static void prepare_load(void)
-{
-	fd = open(getenv("UMIG_KO") ?: "/umig.ko", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		bail("umig.ko: %s", strerror(errno));
-}
-
-static int try_load(void)
-{
-	return syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-}
-
-/* What was passed over when stock was taken is found later. */
-static void check_loaded(void)
-{
-	int err;
-
-	dev = dev_open();
-	CHECK(!dev_set_key(dev, test_key), "SET_KEY");
-	CHECK(dev_settle(dev), "not settled");
-	prepare_range();
-	check_range(try_range(), false);
-	close(dev);
-	err = module_unload();
-	CHECK(!err, "unloading: %s", strerror(-err));
-}
-
-static void check_load(int err, bool fired)
-{
-	close(fd);
-	if (worked(err, fired))
-		check_loaded();
-	check_gone();
-}
-
-static void test_load(void)
-{
-	static const struct fault_op op = {
-		.prepare = prepare_load, .run = try_load, .check = check_load,
-	};
-
-	if (!set_up())
-		return;
-	close(dev);
-	REQUIRE(!module_unload(), "can't be unloaded");
-	sweep(&op);
-	dev = -1;
-	tear_down();
-}
-
-static bool is_worker(const char *pid)
-{
-	char path[300], comm[32] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (!fgets(comm, sizeof(comm), f))
-		comm[0] = 0;
-	fclose(f);
-	return !strcmp(comm, "umig_hash\n");
-}
-
-static pid_t find_worker(void)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	pid_t pid = 0;
-
-	while (proc && !pid && (entry = readdir(proc)))
-		if (isdigit(entry->d_name[0]) && is_worker(entry->d_name))
-			pid = atoi(entry->d_name);
-	if (proc)
-		closedir(proc);
-	return pid;
-}
-
-static void test_worker(void)
-{
-	struct region more;
-	pid_t worker;
-
-	if (!set_up())
-		return;
-	worker = find_worker();
-	REQUIRE(worker > 0, "no thread called umig_hash");
-	fault_task(worker, 10, WORKER_FAULTS);
-	ksm_run();
-	region_map(&more, 2 * WORKER_CONTENTS, WORKER_CONTENTS, SEED + 1000);
-	CHECK(region_wait_merged(&more), "KSM doesn't merge");
-	CHECK(dev_settle(dev), "not settled while allocations fail");
-	diag("%ld of %d failures left", fault_left(), WORKER_FAULTS);
-	CHECK(fault_left() < WORKER_FAULTS, "nothing failed");
-	CHECK(dev_info(dev).hashed_pages >= WORKER_CONTENTS + CONTENTS,
-	      "pages were forgotten");
-	prepare_range();
-	check_range(try_range(), false);
-	region_unmap(&more);
-	tear_down();
-}
-
 static const struct test_case cases[] = {
 	{ "open", test_open },
 	{ "JOIN", test_join },
@@ -500,8 +371,6 @@ static const struct test_case cases[] = {
 	{ "RELEASE", test_release },
 	{ "read", test_read },
 	{ "INFO, STAT, SET_KEY need no memory", test_small },
-	{ "loading", test_load },
-	{ "the worker loses nothing", test_worker },
 };
 
 int main(void)

@@ -121,7 +121,6 @@ static void check_log(void)
 void fault_end(void)
 {
 	set("probability", "0");
-	set("task-filter", "N");
 	set("ignore-gfp-wait", "Y");
 	close(nth_fd);
 	check_log();
@@ -166,32 +165,4 @@ unsigned int fault_sweep(const struct fault_op *op)
 	}
 	CHECK(n < MAX_SWEEP, "still failing after %u allocations", n);
 	return n - 1;
-}
-
-void fault_task(pid_t pid, unsigned int percent, unsigned int times)
-{
-	char path[64], text[16];
-	int err;
-
-	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", pid);
-	err = write_file(path, "1");
-	if (err)
-		bail("%s: %s", path, strerror(-err));
-	set("task-filter", "Y");
-	set("interval", "1");
-	snprintf(text, sizeof(text), "%u", times);
-	set("times", text);
-	snprintf(text, sizeof(text), "%u", percent);
-	set("probability", text);
-}
-
-long fault_left(void)
-{
-	char text[32] = "";
-	int fd = open(DEBUGFS "failslab/times", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		bail("failslab/times: %s", strerror(errno));
-	close(fd);
-	return strtol(text, NULL, 0);
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Allocations that fail on purpose, where the kernel can do that
- * (CONFIG_FAULT_INJECTION): in the calling thread the n-th one, in other tasks
- * some at random.
+ * (CONFIG_FAULT_INJECTION): in the calling thread the n-th one.
  */
 #ifndef UMIG_SELFTESTS_KMOD_FAULT_H
 #define UMIG_SELFTESTS_KMOD_FAULT_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 /**
  * struct fault_op - What has to live with each of its allocations failing.
@@ -42,16 +40,5 @@ void fault_end(void);
  * Return: how many failed, one in each run.
  */
 unsigned int fault_sweep(const struct fault_op *op);
-
-/**
- * fault_task() - Let allocations of another task fail, some at random.
- * @pid: of a kernel thread too.
- * @percent: how likely.
- * @times: how many at most.
- */
-void fault_task(pid_t pid, unsigned int percent, unsigned int times);
-
-/** fault_left() - How many of @times haven't happened. */
-long fault_left(void);
 
 #endif
