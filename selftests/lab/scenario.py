@@ -123,6 +123,20 @@ class Process:
         """The end of its log."""
         return "\n".join(f"    umig: {line}" for line in self.log[-15:])
 
+    def threads(self):
+        """Where its threads are, in user and kernel mode, for a person."""
+        return self.host.sh(
+            f"for t in /proc/{self.pid()}/task/*; do echo $(cat $t/comm) "
+            "$(cut -d' ' -f3,14,15 $t/stat); cat $t/stack; done; true")
+
+    def wait_end(self, timeout):
+        """Wait until it has ended; if it doesn't, say what it does."""
+        try:
+            self.command.wait(timeout)
+        except LabError as e:
+            raise LabError(f"{e}\n{self._guest.serial.tail()}\n"
+                           f"{self.tail()}\n{self.threads()}") from e
+
     def wait_log(self, words, what, start=0, timeout=60):
         """Wait until a line from @start of its log has @words."""
         with self.host.agent.changed:
@@ -287,8 +301,8 @@ class Guest:
         migration.finish(timeout)
         return migration
 
-    def stop(self, timeout=60):
+    def stop(self, timeout=150):
         """Let it end its work, unmount its disk and power off."""
         self.process.command.send("stop\n")
         self.serial.wait_line("STOPPED", timeout)
-        self.process.command.wait(timeout)
+        self.process.wait_end(timeout)

@@ -43,7 +43,7 @@ static struct fixture *new_fixture(bool source)
 
 	end_init(&f->end, LOW, HIGH, source);
 	end_init(&f->second, LOW, HIGH, false);
-	f->end.params.peer_timeout_ns = 400000000ULL;
+	f->end.params.peer_timeout_ns = 2000000000ULL;
 	f->listen_fd = f->peer.fd = -1;
 	for (i = 0; source && i < LOW; i++)
 		fake_vm_write(&f->end.vm, i, 1 + i);
@@ -405,7 +405,7 @@ static void draw_out(struct fixture *f)
 		raw_peer_send(&f->peer, WIRE_KEEPALIVE, NULL, 0);
 		usleep(50000);
 		migration_query(f->end.m, &r);
-		assert_true(++i < 200);
+		assert_true(++i < 400);
 	} while (!migrate_state_final(r.state) &&
 		 r.state != MIGRATE_HANDOVER_UNKNOWN);
 }
@@ -542,7 +542,7 @@ static void record_is_there_before_the_guest_runs(void **state)
 static void start_slowly(struct fake_vm *vm)
 {
 	(void)vm;
-	usleep(1000000);	/* longer than the wait for GO may last */
+	usleep(3000000);	/* longer than the wait for GO may last */
 }
 
 static void who_starts_slowly_is_heard_all_the_same(void **state)

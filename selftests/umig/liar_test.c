@@ -47,7 +47,7 @@ static struct fixture *new_fixture(bool source)
 	uint64_t i;
 
 	end_init(&f->end, LOW, HIGH, source);
-	f->end.params.peer_timeout_ns = 500000000ULL;
+	f->end.params.peer_timeout_ns = 2000000000ULL;
 	f->listen_fd = -1;
 	f->peer.fd = -1;
 	for (i = 0; source && i < PAGES; i += 2)
