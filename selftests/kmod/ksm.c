@@ -224,6 +224,16 @@ static bool kpageflags_say_ksm(uint64_t pfn)
 	return flags & KPF_KSM;
 }
 
+static uint64_t page_mapping(uint64_t pfn)
+{
+	uint64_t mapping;
+	int err = kcore_page_mapping(pfn, &mapping);
+
+	if (err)
+		bail("/proc/kcore: %s", strerror(-err));
+	return mapping;
+}
+
 /*
  * On 6.12 /proc/kpageflags calls every anonymous page one of KSM.  Whether it
  * does is asked of a page that KSM never saw.
@@ -243,7 +253,7 @@ static bool kpageflags_lie(void)
 	*page = 1;
 	pfn = pagemap_entry(page) & PM_PFN;
 	lie = kpageflags_say_ksm(pfn);
-	mapping = lie ? kcore_page_mapping(pfn) : MAPPING_ANON;
+	mapping = lie ? page_mapping(pfn) : MAPPING_ANON;
 	if ((mapping & MAPPING_FLAGS) != MAPPING_ANON)
 		bail("/proc/kcore: an anonymous page's mapping is %llx",
 		     (unsigned long long)mapping);
@@ -254,8 +264,7 @@ static bool kpageflags_lie(void)
 static bool pfn_is_ksm(uint64_t pfn)
 {
 	if (kpageflags_lie())
-		return (kcore_page_mapping(pfn) & MAPPING_FLAGS) ==
-		       MAPPING_KSM;
+		return (page_mapping(pfn) & MAPPING_FLAGS) == MAPPING_KSM;
 	return kpageflags_say_ksm(pfn);
 }
 
