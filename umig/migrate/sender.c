@@ -85,12 +85,14 @@ int sender_init(struct sender *s, struct migration *m,
 	if (!s->todo || !s->next || !s->plain_only || !s->pending ||
 	    !s->round_of || !s->class ||
 	    offers_init(&s->offers, offers_limit(pages)) ||
+	    deltas_init(&s->deltas) ||
 	    encoder_init(&s->encoder, m->ms, m->ch, s->class, packing)) {
 		sender_exit(s);
 		return err_set(&m->err, -ENOMEM,
 			       "out of memory for the state of %llu pages",
 			       (unsigned long long)pages);
 	}
+	s->encoder.deltas = &s->deltas;
 	rc = further(s) ? lanes_open(&s->lanes, further(s), s->class,
 				     packing) : 0;
 	climb_init(&s->climb, s->lanes.nr);
@@ -109,6 +111,7 @@ void sender_exit(struct sender *s)
 	free(s->round_of);
 	lanes_exit(&s->lanes);
 	encoder_exit(&s->encoder);
+	deltas_exit(&s->deltas);
 	packing_exit(&s->packing);
 	free(s->class);
 	offers_exit(&s->offers);
@@ -264,11 +267,41 @@ static int send_known(struct sender *s, uint64_t index,
 	return 0;
 }
 
-/* Pages to be looked at: by a lane, or if all are busy, ourselves. */
+/* How many pages from @first on are either kept for a delta, or not. */
+static unsigned int kept_run(const struct sender *s, uint64_t first,
+			     unsigned int n, bool *kept)
+{
+	unsigned int i;
+
+	*kept = deltas_wants(&s->deltas, first);
+	for (i = 1; i < n; i++)
+		if (deltas_wants(&s->deltas, first + i) != *kept)
+			break;
+	return i;
+}
+
+/* By a lane, or if all are busy, ourselves; a delta can only be ours. */
+static int send_claimed(struct sender *s, uint64_t first, unsigned int n)
+{
+	unsigned int i, k;
+	bool kept = false;
+	int rc = 0;
+
+	for (; n && !rc; first += k, n -= k) {
+		k = s->deltas.on ? kept_run(s, first, n, &kept) : n;
+		if (!kept && lanes_put(&s->lanes, s->round, first, k))
+			continue;
+		for (i = 0; i < k && !rc; i++)
+			rc = encoder_bytes(&s->encoder, first + i,
+					   OFFERS_NONE);
+	}
+	return lost(s, rc);
+}
+
+/* Pages to be looked at. */
 static int send_seen(struct sender *s, uint64_t first, unsigned int n)
 {
 	unsigned int i;
-	int rc = 0;
 
 	for (i = 0; i < n; i++)
 		claim(s, first + i);
@@ -276,11 +309,7 @@ static int send_seen(struct sender *s, uint64_t first, unsigned int n)
 	if (!s->m->params.channels)
 		s->lanes.active = climb_step(&s->climb, s->unknown,
 					     clock_now_ns());
-	if (lanes_put(&s->lanes, s->round, first, n))
-		return 0;
-	for (i = 0; i < n && !rc; i++)
-		rc = encoder_bytes(&s->encoder, first + i, OFFERS_NONE);
-	return lost(s, rc);
+	return send_claimed(s, first, n);
 }
 
 /*
@@ -453,6 +482,7 @@ static int handle_refused(struct sender *s, const struct frame_in *in)
 		index = memslots_index(s->m->ms, gfn);
 		bitmap_set(s->plain_only, index);
 		bitmap_set(s->next, index);
+		deltas_forget(&s->deltas, index);
 		s->m->live.index_refused++;
 	}
 	return 0;
@@ -574,5 +604,6 @@ void sender_count(struct sender *s, struct migrate_report *r)
 	r->pages_held = count[PAGE_CLASS_HELD];
 	r->pages_duplicate = count[PAGE_CLASS_DUPLICATE];
 	r->pages_plain = count[PAGE_CLASS_PLAIN];
+	r->pages_delta = s->deltas.sent;
 	r->bytes_plain_equivalent = plain + s->m->state_bytes;
 }

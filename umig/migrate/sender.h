@@ -63,6 +63,7 @@ struct sender {
 	struct offers offers;
 	struct nonces nonces;
 	struct packing packing;
+	struct deltas deltas;
 	struct encoder encoder;
 	struct lanes lanes;
 	struct climb climb;	/* how many of them, if that is our choice */
