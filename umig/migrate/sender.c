@@ -267,49 +267,51 @@ static int send_known(struct sender *s, uint64_t index,
 	return 0;
 }
 
-/* How many pages from @first on are either kept for a delta, or not. */
-static unsigned int kept_run(const struct sender *s, uint64_t first,
-			     unsigned int n, bool *kept)
+/* What was gathered goes by a lane, or if all are busy, ourselves. */
+static int flush_gathered(struct sender *s)
 {
-	unsigned int i;
-
-	*kept = deltas_wants(&s->deltas, first);
-	for (i = 1; i < n; i++)
-		if (deltas_wants(&s->deltas, first + i) != *kept)
-			break;
-	return i;
-}
-
-/* By a lane, or if all are busy, ourselves; a delta can only be ours. */
-static int send_claimed(struct sender *s, uint64_t first, unsigned int n)
-{
-	unsigned int i, k;
-	bool kept = false;
+	unsigned int i, n = s->nr_gathered;
 	int rc = 0;
 
-	for (; n && !rc; first += k, n -= k) {
-		k = s->deltas.on ? kept_run(s, first, n, &kept) : n;
-		if (!kept && lanes_put(&s->lanes, s->round, first, k))
-			continue;
-		for (i = 0; i < k && !rc; i++)
-			rc = encoder_bytes(&s->encoder, first + i,
-					   OFFERS_NONE);
-	}
+	s->nr_gathered = 0;
+	if (!n || lanes_put(&s->lanes, s->round, s->gathered, n))
+		return 0;
+	for (i = 0; i < n && !rc; i++)
+		rc = encoder_bytes(&s->encoder, s->gathered[i], OFFERS_NONE);
 	return lost(s, rc);
+}
+
+/* A claimed page goes by its bytes, by whom doesn't matter. */
+static int gather(struct sender *s, uint64_t index)
+{
+	/* a delta can only be ours */
+	if (!s->lanes.active || deltas_wants(&s->deltas, index))
+		return lost(s, encoder_bytes(&s->encoder, index, OFFERS_NONE));
+	s->gathered[s->nr_gathered++] = index;
+	return s->nr_gathered < SENDER_BATCH ? 0 : flush_gathered(s);
+}
+
+/* @n pages more that a lane could have taken: how many lanes pay? */
+static void choose_lanes(struct sender *s, unsigned int n)
+{
+	s->unknown += n;
+	if (n && !s->m->params.channels)
+		s->lanes.active = climb_step(&s->climb, s->unknown,
+					     clock_now_ns());
 }
 
 /* Pages to be looked at. */
 static int send_seen(struct sender *s, uint64_t first, unsigned int n)
 {
 	unsigned int i;
+	int rc = 0;
 
-	for (i = 0; i < n; i++)
+	choose_lanes(s, n);
+	for (i = 0; i < n && !rc; i++) {
 		claim(s, first + i);
-	s->unknown += n;
-	if (!s->m->params.channels)
-		s->lanes.active = climb_step(&s->climb, s->unknown,
-					     clock_now_ns());
-	return send_claimed(s, first, n);
+		rc = gather(s, first + i);
+	}
+	return rc;
 }
 
 /*
@@ -428,11 +430,46 @@ static void prefetch_held(struct sender *s, const struct answer_msg *msg,
 		       memslots_hva(ms, memslots_gfn(ms, index)));
 }
 
+/*
+ * A page that the destination lacks.  Twins can only be named by the channel that
+ * carried the first of them: ours.
+ */
+static int send_refused(struct sender *s, uint64_t index, uint32_t number,
+			bool twins)
+{
+	if (twins || !s->lanes.active)
+		return send_bytes(s, index, number);
+	claim(s, index);
+	return gather(s, index);
+}
+
+/* All that wait on an offer which was answered. */
+static int send_waiters(struct sender *s, uint32_t number, bool held,
+			unsigned int *alone)
+{
+	bool twins = false;
+	uint64_t index, other;
+	uint32_t round;
+	int rc = 0;
+
+	while (!rc && offers_pop_waiter(&s->offers, number, &index, &round)) {
+		/* written since, or waiting elsewhere by now */
+		if (!bitmap_test(s->pending, index) ||
+		    s->round_of[index] != round)
+			continue;
+		twins |= offers_next_waiter(&s->offers, number, &other);
+		*alone += !held && !twins;
+		rc = held ? send_held(s, index, number) :
+			    send_refused(s, index, number, twins);
+	}
+	return rc;
+}
+
 static int handle_answer(struct sender *s, const struct frame_in *in)
 {
+	unsigned int alone = 0;
 	struct answer_msg msg;
-	uint32_t i, number, round;
-	uint64_t index;
+	uint32_t i, number;
 	int rc = msg_answer_decode(&msg, in->payload, in->bytes);
 
 	if (rc || msg.first != s->offers.answered ||
@@ -443,24 +480,16 @@ static int handle_answer(struct sender *s, const struct frame_in *in)
 			migration_proof_mode(s->m));
 	if (rc)
 		return err_set(&s->m->err, rc, "out of memory for nonces");
-	for (i = 0; i < msg.count; i++) {
+	for (i = 0; i < msg.count && !rc; i++) {
 		bool held = msg.bitmap[i / 8] >> (i % 8) & 1;
 
 		prefetch_held(s, &msg, i + PREFETCH_AHEAD);
 		number = offers_answer(&s->offers, held);
 		s->m->live.index_confirmed += held;
-		while (offers_pop_waiter(&s->offers, number, &index, &round)) {
-			/* written since, or waiting elsewhere by now */
-			if (!bitmap_test(s->pending, index) ||
-			    s->round_of[index] != round)
-				continue;
-			rc = held ? send_held(s, index, number) :
-				    send_bytes(s, index, number);
-			if (rc)
-				return rc;
-		}
+		rc = send_waiters(s, number, held, &alone);
 	}
-	return 0;
+	choose_lanes(s, alone);
+	return rc;
 }
 
 static int handle_refused(struct sender *s, const struct frame_in *in)
@@ -546,16 +575,25 @@ int sender_batch(struct sender *s)
 	return n ? 1 : 0;
 }
 
+static int flush_all(struct sender *s)
+{
+	int rc = flush_gathered(s);
+
+	return rc ? rc : flush_pages(s);
+}
+
 int sender_settle(struct sender *s)
 {
 	int rc = flush_offer(s);
 
+	if (!rc)
+		rc = flush_all(s);
 	while (!rc && s->offers.answered < s->offers.nr) {
-		rc = flush_pages(s);
+		rc = handle_one(s, true);
 		if (!rc)
-			rc = handle_one(s, true);
+			rc = flush_all(s);
 	}
-	return rc ? rc : flush_pages(s);
+	return rc;
 }
 
 int sender_end_round(struct sender *s)
