@@ -15,6 +15,12 @@
 #include "migrate/offers.h"
 #include "wire/frame.h"
 
+/*
+ * Frames with fewer plain pages than this, mostly words on pages that needn't be
+ * sent, say nothing of the link: a socket always has room for them.
+ */
+#define PLAIN_COUNTS 8
+
 /* What QEMU's plain pre-copy writes for a page, and for a zero page. */
 #define PLAIN_PAGE_BYTES (4096 + 8)
 #define PLAIN_ZERO_BYTES 9
@@ -26,7 +32,9 @@ static void on_sent(void *arg, uint16_t type, size_t bytes, uint64_t busy_ns)
 
 	if ((type != WIRE_PAGES && type != WIRE_PACKED) || !e->nr_sent)
 		return;
-	packing_sent(e->packing, e->sent[e->first_sent], bytes, busy_ns);
+	if (e->sent[e->first_sent].counts)
+		packing_sent(e->packing, e->sent[e->first_sent].plan, bytes,
+			     busy_ns);
 	e->first_sent = (e->first_sent + 1) % ENCODER_FRAMES;
 	e->nr_sent--;
 }
@@ -71,7 +79,10 @@ static int send_frame(struct encoder *e, uint16_t type, size_t bytes)
 
 	if (e->packing) {
 		assert(e->nr_sent < ENCODER_FRAMES);
-		e->sent[at] = e->plan;
+		e->sent[at].plan = e->plan;
+		e->sent[at].counts = e->plain >= PLAIN_COUNTS;
+		if (!e->sent[at].counts)
+			packing_unused(e->packing, e->plan);
 		e->nr_sent++;
 	}
 	return channel_send(e->ch, type, bytes);

@@ -27,6 +27,12 @@
 /* More frames than a channel queues. */
 #define ENCODER_FRAMES 8
 
+/** struct encoder_sent - A frame: how it was to be packed, if that @counts. */
+struct encoder_sent {
+	struct pack_plan plan;
+	bool counts;
+};
+
 /**
  * struct encoder - Its state.
  * @ms: guest memory.
@@ -42,8 +48,8 @@
  * @plan: to be packed so; with a codec it is written to @raw first.
  * @deltas: for pages that are sent again, borrowed; NULL: they go whole.
  * @packing: the policy; NULL: nothing is packed, and @raw isn't there.
- * @sent: plans of the frames that the channel has, in a ring: @nr_sent of them
- *	from @first_sent on.
+ * @sent: the frames that the channel has, in a ring: @nr_sent of them from
+ *	@first_sent on.
  */
 struct encoder {
 	const struct memslots *ms;
@@ -63,7 +69,7 @@ struct encoder {
 	struct packing *packing;
 	struct packing_worker packer;
 	uint8_t *raw;
-	struct pack_plan sent[ENCODER_FRAMES];
+	struct encoder_sent sent[ENCODER_FRAMES];
 	unsigned int first_sent;
 	unsigned int nr_sent;
 };
