@@ -297,9 +297,9 @@ static int place_plain(struct placer *p, const struct pages_run *run,
 static int place_delta(struct placer *p, const struct pages_run *run,
 		       uint64_t index, uint32_t round)
 {
-	if (!received_accepts(&p->received, index, round))
+	if (!accepts(p, index, round))
 		return 0;
-	if (!received_has(&p->received, index, run->base))
+	if (!has(p, index, run->base))
 		return refuse(p, run->gfn, index, round);
 	if (delta_apply(memslots_hva(p->ms, run->gfn), run->delta,
 			run->delta_bytes))

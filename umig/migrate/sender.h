@@ -65,10 +65,15 @@ struct sender {
 	struct offers offers;
 	struct nonces nonces;
 	struct packing packing;
+	struct deltas deltas;
 	struct encoder encoder;
 	struct lanes lanes;
 	struct climb climb;	/* how many of them, if that is our choice */
 	uint64_t unknown;	/* pages that a lane could have taken */
+
+	/* pages being collected for a lane, claimed and not read yet */
+	uint64_t gathered[SENDER_BATCH];
+	uint32_t nr_gathered;
 
 	/* an OFFER being collected */
 	digest_t offered[SENDER_BATCH];
