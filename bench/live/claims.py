@@ -185,11 +185,17 @@ def _memory(runs):
             claim("6 time a GiB, 1 to 8 GiB: spread", spread, 0.10, "of 1")]
 
 
+def _right(runs):
+    wrong = [r for r in runs.runs if r.get("wrong")]
+    return [claim("runs with a wrong page", len(wrong) if runs.runs else None,
+                  0)]
+
+
 def claims(runs):
     """All, in order; of the records that bench/run writes."""
     asked = Runs(runs)
     return [c for part in (_loopback, _held, _like, _hash_only, _blackout,
-                           _hard, _memory) for c in part(asked)]
+                           _hard, _memory, _right) for c in part(asked)]
 
 
 def table(found):

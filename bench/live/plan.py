@@ -11,10 +11,11 @@ class Cell:
     """@link: "loopback", "1g" or "delay"; @modes: names, with *;
     @memory: MiB of a synthetic image, None: the contents of the whole bench;
     @zero: its share of zero pages; @runs: None: as many as asked for;
-    @limit_ms: umig's downtime limit if it isn't the bench's."""
+    @limit_ms: umig's downtime limit if it isn't the bench's;
+    @compare: all memory is compared after every so manieth run."""
 
     def __init__(self, part, link, load, modes=ALL, memory=None, zero=None,
-                 runs=None, limit_ms=None):
+                 runs=None, limit_ms=None, compare=1):
         self.part = part
         self.link = link
         self.load = load
@@ -23,6 +24,7 @@ class Cell:
         self.zero = zero
         self.runs = runs
         self.limit_ms = limit_ms
+        self.compare = compare
 
     def name(self):
         """Of the load, and the size where it is the cell's own."""
@@ -39,7 +41,7 @@ ENDING = ("umig-insecure", "umig-sealed", "umig-auto", "umig-auto-ring",
           "qemu*-multifd-zstd", "qemu*-xbzrle")
 # What umig is held to where its blackout is the claim; QEMU's stays larger.
 HARD_MS, BLACKOUT_MS = 100, 50
-BLACKOUT = ("umig-auto", "umig-sealed")
+BLACKOUT_MIB, BLACKOUT_RUNS = 256, 200
 SHARES = ("umig-sealed*", "umig-insecure-held83", "qemu-plain")
 SIZES = ((1024, 0.55), (2048, 0.55), (4096, 0.7), (8192, 0.9))
 
@@ -52,8 +54,8 @@ PARTS = {
     "delay": [Cell("delay", "delay", IDLE)],
     "sizes": [Cell("sizes", "loopback", IDLE, ("umig-sealed",), size, zero)
               for size, zero in SIZES],
-    "blackout": [Cell("blackout", "1g", load, BLACKOUT, runs=200,
-                      limit_ms=BLACKOUT_MS)
+    "blackout": [Cell("blackout", "1g", load, ("umig-auto",), BLACKOUT_MIB,
+                      0.55, BLACKOUT_RUNS, BLACKOUT_MS, compare=2)
                  for load in (IDLE, GENTLE)],
     "module": [],       # no migration: live/module.py
 }
@@ -65,5 +67,5 @@ def cells(parts, loads):
     if not loads:
         return [cell for part in parts for cell in PARTS[part]]
     return [Cell(part, first.link, load, first.modes, first.memory, first.zero,
-                 first.runs, first.limit_ms)
+                 first.runs, first.limit_ms, first.compare)
             for part in parts for first in PARTS[part][:1] for load in loads]
