@@ -13,6 +13,8 @@ def _settle(pair, load, hz):
     """The guest runs, has written all that it writes once, and is timed."""
     guest = pair.source.guest
     guest.wait("beats", 50, 10)
+    if pair.tools.cpus > 1:
+        guest.wait("other_beats", 20, 10)
     if load.rate:
         guest.set_pace(HASTE, hz)
         guest.wait("passes", 1, 60)
@@ -85,7 +87,10 @@ def _go_on(pair):
     """The guest runs at the destination: CPU times and its log as of its
     first beats there."""
     guest = pair.target.guest
-    guest.wait("beats", pair.source.guest.counters()["beats"] + 1, 10)
+    left = pair.source.guest.counters()
+    guest.wait("beats", left["beats"] + 1, 10)
+    if pair.tools.cpus > 1:
+        guest.wait("other_beats", left["other_beats"] + 1, 10)
     return _cpu(pair), guest.gaps()
 
 
@@ -129,6 +134,7 @@ def measure(pair, contents, load, hz, seconds, compare=True):
         gaps, pair.source.guest.counters()["last"], hz, began,
         (source_offset, pair.target.guest.clock_offset_s(hz)))
     result["reported"] = reported
+    result["vcpus"] = pair.vcpus()
     for name, end in (("source", pair.source), ("target", pair.target)):
         result[f"beside_{name}_bytes"] = end.process.beside_bytes(
             end.guest.pieces)

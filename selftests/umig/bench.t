@@ -178,6 +178,16 @@ def test_run_that_has_not_ended_is_held_against_umig():
     assert claimed(runs, "umig-auto-ring: has not")["holds"] is None
 
 
+def test_second_vcpu_is_to_be_left_alone():
+    for full, holds in ((0, True), (1, False)):
+        vcpus = [{"ring_full": 9, "held_ns": 9},
+                 {"ring_full": full, "held_ns": 0}]
+        runs = [run("umig-auto-ring", part="1g-hard", guest_speed=1,
+                    load=str(PARTS["1g-hard"][0].load), vcpus=vcpus)]
+        assert claimed(runs, "ring-full exits")["holds"] is holds
+        assert claimed(runs, "held back for")["holds"] is True
+
+
 def test_costs_of_the_module_are_told_or_why_not():
     costs = {"range_us": 2.0, "confirm_us": 4.0, "fill_us": 6.0,
              "memcpy_us": 2.0, "movsb_us": 3.0, "digest_us": 8.0}
