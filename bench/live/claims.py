@@ -100,9 +100,12 @@ def _like(runs):
 
 
 def _hash_only(runs):
-    """All pages held: everything that the migration takes, by its pages."""
+    """All pages held: everything that the migration takes, by its pages; in
+    memory without gaps if there is such a part, as in one with gaps to get
+    memory takes most of it."""
     mode = "umig-sealed-held100"
-    mine = runs.select("1g", IDLE, mode) or runs.select("loopback", IDLE, mode)
+    mine = next((found for part in ("shares", "1g", "loopback")
+                 if (found := runs.select(part, IDLE, mode))), [])
     out = []
     for key, word, bound, unit, factor in (
             ("wire_bytes", "wire", PAGE_WIRE, "bytes", 1),
