@@ -28,6 +28,7 @@
 #include "params.h"
 #include "stable_tree.h"
 #include "stats.h"
+#include "trace.h"
 
 /**
  * DOC: Why this may be done from outside of KSM
@@ -218,6 +219,7 @@ static int share_all(struct share *s, u32 nr)
 	umig_count_add(UMIG_SHARED, s->nr_shared);
 	umig_count_add(UMIG_SHARE_COPIED_PAGES, s->nr_filled - s->nr_shared);
 	umig_count_add(UMIG_FILL_FAILED, nr - s->nr_filled);
+	trace_umig_share(nr, s->nr_filled, s->nr_shared);
 	return 0;
 }
 
