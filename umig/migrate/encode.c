@@ -172,6 +172,22 @@ static int add_page(struct encoder *e, uint64_t gfn, uint8_t class, void **at)
 	return 0;
 }
 
+int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages)
+{
+	uint64_t gfn = memslots_gfn(e->ms, index);
+	int rc;
+
+	if (e->writing && pages_writer_add_dense(&e->writer, gfn, pages))
+		return 0;
+	rc = encoder_flush(e);
+	if (!rc)
+		rc = begin_frame(e);
+	/* an empty one has room */
+	if (!rc)
+		pages_writer_add_dense(&e->writer, gfn, pages);
+	return rc;
+}
+
 /* Keep the books on a page that is going out as @class. */
 static void account(struct encoder *e, uint64_t index, uint8_t class)
 {

@@ -90,6 +90,12 @@ void encoder_begin_round(struct encoder *e, uint32_t round);
 
 /* The following return 0, -ENOMEM, or what the channel said. */
 
+/**
+ * encoder_dense() - @pages from @index on, of one slot, at most
+ * WIRE_BATCH_PAGES, have memory here, and will all be sent.
+ */
+int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages);
+
 /** encoder_zero() - Page @index reads as zeroes. */
 int encoder_zero(struct encoder *e, uint64_t index);
 

@@ -12,6 +12,7 @@
 
 #include "lib/bitmap.h"
 #include "lib/clock.h"
+#include "mem/huge.h"
 #include "migrate/page_class.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
@@ -315,24 +316,21 @@ static int send_seen(struct sender *s, uint64_t first, unsigned int n)
 }
 
 /*
- * Pages that nothing is known of.  At first many have never been touched, and
- * had better not be.
+ * Pages of the batch that nothing is known of, from its page @at on.  At first
+ * many have never been touched, and had better not be.
  */
-static int send_unknown(struct sender *s, uint64_t first, unsigned int n)
+static int send_unknown(struct sender *s, uint64_t first, unsigned int at,
+			unsigned int n)
 {
-	uint64_t zero[BITMAP_WORDS(UNTOUCHED_MAX)];
-	const void *hva = memslots_hva(s->m->ms,
-				       memslots_gfn(s->m->ms, first));
-	unsigned int i, end;
+	const uint64_t *zero = s->batch_untouched;
+	unsigned int i, end, stop = at + n;
 	int rc = 0;
 
-	if (s->round > 1 || !untouched_find(&s->untouched, hva, n, zero))
-		return send_seen(s, first, n);
-	for (i = 0; i < n && !rc; i = end) {
-		end = bitmap_next(zero, n, i);
+	for (i = at; i < stop && !rc; i = end) {
+		end = bitmap_next(zero, stop, i);
 		if (end > i)
 			rc = send_seen(s, first + i, end - i);
-		for (; end < n && bitmap_test(zero, end) && !rc; end++)
+		for (; end < stop && bitmap_test(zero, end) && !rc; end++)
 			rc = send_zero(s, first + end);
 	}
 	return rc;
@@ -351,22 +349,65 @@ static unsigned int unknown_from(const struct sender *s, unsigned int i,
 	return k - i;
 }
 
-/* Send @n pages of one slot, from dense index @first on, as classified. */
-static int send_run(struct sender *s, uint64_t first, unsigned int n)
+/* Without digests nothing is known of any of the batch's pages. */
+static int find_digests(struct sender *s, const void *hva, unsigned int n)
 {
-	const void *hva = memslots_hva(s->m->ms,
-				       memslots_gfn(s->m->ms, first));
-	unsigned int i, k;
 	int rc;
 
+	memset(s->batch_class, DIGEST_NONE, n);
 	if (!s->digests)
-		return send_unknown(s, first, n);
+		return 0;
 	rc = s->digests->range(s->digests, hva, n, s->batch_class,
 			       s->batch_digest);
-	if (rc)
-		return err_set(&s->m->err, rc,
-			       "%s can't tell which pages are merged: %s",
-			       s->digests->name, strerror(-rc));
+	return rc ? err_set(&s->m->err, rc,
+			    "%s can't tell which pages are merged: %s",
+			    s->digests->name, strerror(-rc)) : 0;
+}
+
+/* Pages of the batch whose digests are known. */
+static unsigned int count_known(const struct sender *s, unsigned int n)
+{
+	unsigned int i, known = 0;
+
+	for (i = 0; i < n; i++)
+		known += s->batch_class[i] == DIGEST_KNOWN;
+	return known;
+}
+
+/*
+ * Whether all of the batch has memory here; and which of it has none, as at
+ * first much may.  Not worth asking the kernel if most of it has for certain:
+ * the rest is looked at.
+ */
+static bool find_untouched(struct sender *s, const void *hva, unsigned int n)
+{
+	memset(s->batch_untouched, 0, sizeof(s->batch_untouched));
+	if (s->round > 1)
+		return false;
+	return count_known(s, n) * 4 >= n * 3 ||
+	       !untouched_find(&s->untouched, hva, n, s->batch_untouched);
+}
+
+/* The destination does well to make room for a batch without gaps at once. */
+static int send_dense(struct sender *s, uint64_t first, unsigned int n)
+{
+	int rc;
+
+	if (n < HUGE_PAGES || !migration_dense_runs(s->m))
+		return 0;
+	rc = encoder_dense(&s->encoder, first, n);
+	/* before the pages that go by other channels */
+	if (!rc && s->lanes.active)
+		rc = encoder_flush(&s->encoder);
+	return lost(s, rc);
+}
+
+/* Send the batch's @n pages, from dense index @first on, as classified. */
+static int send_classified(struct sender *s, uint64_t first, unsigned int n)
+{
+	unsigned int i, k;
+	int rc = 0;
+
 	for (i = 0; i < n && !rc; i += k) {
 		k = 1;
 		switch (s->batch_class[i]) {
@@ -378,10 +419,41 @@ static int send_run(struct sender *s, uint64_t first, unsigned int n)
 			break;
 		default:
 			k = unknown_from(s, i, n);
-			rc = send_unknown(s, first + i, k);
+			rc = send_unknown(s, first, i, k);
 		}
 	}
 	return rc;
+}
+
+/* Where the batch's digests are looked for is all over memory. */
+static void prefetch_offers(const struct sender *s, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (s->batch_class[i] == DIGEST_KNOWN)
+			offers_prefetch(&s->offers, &s->batch_digest[i]);
+}
+
+/* Send @n pages of one slot, from dense index @first on. */
+static int send_run(struct sender *s, uint64_t first, unsigned int n)
+{
+	const void *hva = memslots_hva(s->m->ms,
+				       memslots_gfn(s->m->ms, first));
+	int rc = find_digests(s, hva, n);
+
+	if (!rc && find_untouched(s, hva, n))
+		rc = send_dense(s, first, n);
+	if (rc)
+		return rc;
+	prefetch_offers(s, n);
+	return send_classified(s, first, n);
+}
+
+/* At first a batch is what a huge page has, so that dense memory can be told. */
+static bool ends_batch(const struct sender *s, uint64_t index)
+{
+	return s->round == 1 && index % HUGE_PAGES == 0;
 }
 
 /*
@@ -410,6 +482,8 @@ static unsigned int take_run(struct sender *s, unsigned int max,
 		bitmap_clear(s->todo, i);
 		n++;
 		i++;
+		if (ends_batch(s, i))
+			break;
 	}
 	s->cursor = i;
 	return n;
@@ -561,7 +635,7 @@ int sender_batch(struct sender *s)
 		if (n)
 			rc = send_run(s, first, n);
 		left -= n;
-	} while (n && left && !rc);
+	} while (n && left && !rc && !ends_batch(s, s->cursor));
 	if (!rc)
 		rc = flush_offer(s);
 	if (!rc)

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/bitmap.h"
 #include "mem/untouched.h"
 #include "migrate/climb.h"
 #include "migrate/encode.h"
@@ -45,6 +46,7 @@
  * @class: how each page went last, &enum page_class.
  * @sent: pages that went out, each as often as it did.
  * @cursor: where in @todo the next batch begins.
+ * @batch_untouched: pages of the batch that nobody has written yet.
  */
 struct sender {
 	struct migration *m;
@@ -78,6 +80,7 @@ struct sender {
 	uint32_t nr_offered;
 
 	/* scratch for one batch */
+	uint64_t batch_untouched[BITMAP_WORDS(UNTOUCHED_MAX)];
 	uint8_t batch_class[SENDER_BATCH];
 	digest_t batch_digest[SENDER_BATCH];
 };
