@@ -20,6 +20,7 @@ from live.claims import claims                                  # noqa: E402
 from live.contents import (Contents, Recipe, synthesize,        # noqa: E402
                            wrong_pages)
 from live.guest import PAGE, Guest, Load                        # noqa: E402
+from live.held import Held                                      # noqa: E402
 from live.measure import _gaps_ms                               # noqa: E402
 from live.modes import Mode, choose                             # noqa: E402
 from live.plan import DEFAULT, PARTS, Cell, cells               # noqa: E402
@@ -143,6 +144,24 @@ def test_modes_are_chosen_by_their_beginnings():
         assert "xen" in str(e)
     else:
         assert False, "a mode that isn't there was chosen"
+
+
+def test_memory_of_other_guests_is_held_if_it_is_given():
+    shares = [run(m, part="1g", wire_bytes=n) for m, n in (
+        ("qemu-plain", 100), ("umig-auto-held70", 50), ("umig-auto-like", 10))]
+    assert claimed(shares[:2], "3 1 Gbit/s, 70% held")["measured"] == 0.5
+    found = claimed(shares, "3 1 Gbit/s, memory of one like it held")
+    assert found["measured"] == 0.1 and found["holds"]
+    with tempfile.TemporaryDirectory() as d:
+        contents, other = (Contents(synthesize(Recipe(SIZE, seed=seed), d))
+                           for seed in (1, 2))
+        held = Held("true", contents, os.path.join(d, "held"),
+                    {"like": other.path})
+        os.mkdir(held.directory)
+        with open(held.target("like"), "rb") as f:
+            assert f.read() == other.read(0, SIZE)
+        with open(held.source(), "rb") as f:
+            assert f.read() == contents.read(0, SIZE)
 
 
 def test_every_part_has_cells():
