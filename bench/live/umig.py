@@ -66,6 +66,8 @@ class UmigPair(Pair):
                 "peers": self.path(name + ".peers")}
 
     def start(self):
+        if self.mode.get("held"):
+            self.tools.held.source()    # not in the time that is measured
         if self.mode.get("sealed"):
             self._keys()
         self.source = self._end(
