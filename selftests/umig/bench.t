@@ -209,8 +209,8 @@ def test_second_vcpu_is_to_be_left_alone():
 
 
 def test_costs_of_the_module_are_told_or_why_not():
-    costs = {"range_us": 2.0, "confirm_us": 4.0, "fill_us": 6.0,
-             "memcpy_us": 2.0, "movsb_us": 3.0, "digest_us": 8.0}
+    costs = {"range_ns": 2000, "confirm_ns": 4000, "fill_ns": 6000,
+             "memcpy_ns": 2000, "movsb_ns": 3000, "digest_ns": 8000}
     assert "3.00" in "\n".join(module.table(costs))
     assert "no lab" in "\n".join(module.table({"why": "no lab"}))
 
