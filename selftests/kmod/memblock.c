@@ -21,6 +21,8 @@
 #define MPOL_DEFAULT 0
 #define MPOL_PREFERRED 1
 #define STUCK_MS 30000
+/* So many pages one after the other aren't just what a CPU had left. */
+#define RUN 1024
 
 static unsigned long block_bytes(void)
 {
@@ -101,8 +103,8 @@ static int block_node(unsigned long block)
 char *memblock_fill_up_to(unsigned long block)
 {
 	unsigned long nodes = 1ul << block_node(block);
+	size_t i, run = 0;
 	char *m;
-	size_t i;
 
 	syscall(SYS_set_mempolicy, MPOL_PREFERRED, &nodes,
 		8 * sizeof(nodes));
@@ -113,7 +115,8 @@ char *memblock_fill_up_to(unsigned long block)
 	madvise(m, MEMBLOCK_FILL, MADV_NOHUGEPAGE);
 	for (i = 0; i < MEMBLOCK_FILL; i += PAGE) {
 		m[i] = 1;
-		if (memblock_of(m + i) == block)
+		run = memblock_of(m + i) == block ? run + 1 : 0;
+		if (run == RUN)
 			return m;
 	}
 	munmap(m, MEMBLOCK_FILL);

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define MEMBLOCK_FILL (600ul << 20)
+#define MEMBLOCK_FILL (1200ul << 20)
 
 /* The block in which the page at @addr is; the one at a physical address. */
 unsigned long memblock_of(const void *addr);
