@@ -116,7 +116,8 @@ static bool is_ours(struct confirm *c, const struct umig_place *place,
  * Looking at the entry once more: between reading its pfn and getting the
  * reference the content may have been moved away and back; while it is moved,
  * the new folio points to the node before the content is there, but the entry
- * names that folio only after.
+ * names that folio only after.  Without hooks the entry knows nothing of that:
+ * the page must be settled, too.
  */
 static struct folio *get_proven(struct confirm *c,
 				const struct umig_place *place,
@@ -131,6 +132,10 @@ static struct folio *get_proven(struct confirm *c,
 	ok = umig_index_digest(place, c->hash.generation, known) &&
 	     !memcmp(known, digest, sizeof(known)) &&
 	     is_ours(c, place, folio, of_others);
+	if (ok && c->rehash && !umig_place_is_settled(place, folio)) {
+		umig_count(UMIG_CONFIRM_BUSY);
+		ok = false;
+	}
 	if (ok && must_rehash(c) && !is_promised(c, folio, digest)) {
 		umig_index_drop(place, true);
 		ok = false;

@@ -2,7 +2,8 @@
 /*
  * read(2): the index, record by record, for directories and tools.  The file
  * position is a cursor into the index, so that a reader can go on where it
- * stopped.  A record is given only if its page is its node's at that moment.
+ * stopped.  A record is given only if its page is its node's at that moment, and
+ * in mode SCAN only if the page has its digest still, which is seen by hashing.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -15,6 +16,7 @@
 
 #include "chardev.h"
 #include "group.h"
+#include "health.h"
 #include "hotplug.h"
 #include "index.h"
 #include "key.h"
@@ -22,16 +24,39 @@
 
 #define PORTION	64	/* records */
 
+/**
+ * struct portion - Some records on their way.
+ * @found: what the index says.
+ * @records: what the reader gets.
+ * @rehash: the index may be wrong.
+ * @hash: to find out.
+ * @bounce: to hash in.
+ */
 struct portion {
 	struct umig_index_record found[PORTION];
 	struct umig_record records[PORTION];
+	bool rehash;
+	struct umig_hash hash;
+	u8 bounce[PAGE_SIZE];
 };
+
+static bool is_true(struct portion *p, const struct umig_index_record *found,
+		    struct folio *folio)
+{
+	u8 actual[UMIG_DIGEST_SIZE];
+
+	if (!p->rehash)
+		return true;
+	return umig_place_is_settled(&found->place, folio) &&
+	       !umig_hash_folio(&p->hash, folio, p->bounce, actual) &&
+	       !memcmp(actual, found->digest, sizeof(actual));
+}
 
 /*
  * Returns false if the page has gone meanwhile, or is of other groups only.
  * Under umig_pages_lock().
  */
-static bool make_record(const struct umig_group *group,
+static bool make_record(struct portion *p, const struct umig_group *group,
 			const struct umig_index_record *found,
 			struct umig_record *record)
 {
@@ -41,7 +66,8 @@ static bool make_record(const struct umig_group *group,
 	if (IS_ERR(folio))
 		return false;
 	ours = umig_group_shares(group, &found->place, folio,
-				 &record->sharers) > 0;
+				 &record->sharers) > 0 &&
+	       is_true(p, found, folio);
 	folio_put(folio);
 	if (!ours)
 		return false;
@@ -56,10 +82,12 @@ static unsigned int next_records(struct portion *p,
 {
 	unsigned int i, found, nr = 0;
 
+	p->rehash = !umig_health_check();
+	umig_key_get(&p->hash);
 	found = umig_index_walk(pos, p->found, max);
 	umig_pages_lock();
 	for (i = 0; i < found; i++)
-		nr += make_record(group, &p->found[i], &p->records[nr]);
+		nr += make_record(p, group, &p->found[i], &p->records[nr]);
 	umig_pages_unlock();
 	return nr;
 }
@@ -100,6 +128,6 @@ ssize_t umig_export_read(struct file *file, char __user *buf, size_t len,
 	if (!p)
 		return -ENOMEM;
 	ret = export(p, &f->group, buf, len / sizeof(struct umig_record), pos);
-	kvfree(p);
+	kvfree_sensitive(p, sizeof(*p));
 	return ret;
 }

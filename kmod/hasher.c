@@ -19,12 +19,14 @@
 
 #include <linux/err.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
+#include "health.h"
 #include "hook.h"
 #include "hotplug.h"
 #include "index.h"
@@ -36,15 +38,19 @@
 #define QUEUE_PORTION	1024	/* events */
 #define SCAN_PORTION	64	/* steps of UMIG_SCAN_PAGES */
 #define HASH_PORTION	64	/* pages */
+#define SWEEP_PORTION	64	/* entries */
+#define ALIEN_PAGES	64	/* fewer may be on their way elsewhere */
 
 static DECLARE_WAIT_QUEUE_HEAD(worker_wait);
 static struct task_struct *worker;
 static bool scan_wanted;	/* set by anyone, cleared by the worker */
 static bool scanning;		/* written by the worker */
+static unsigned long scan_jiffies;	/* written by the worker */
 
 /* The worker's own. */
 static void *bounce;
 static struct umig_scan scan;
+static unsigned long scan_begin;
 
 static void wake_worker(struct irq_work *work)
 {
@@ -114,6 +120,46 @@ static void scan_step(struct umig_scan *s)
 		note(&found[i]);
 }
 
+/** umig_hasher_scan_jiffies() - How long the last scan took. */
+unsigned long umig_hasher_scan_jiffies(void)
+{
+	return READ_ONCE(scan_jiffies);
+}
+
+static bool is_alien(const struct umig_scan *s)
+{
+	return s->disagree > s->agree;
+}
+
+/* No hook tells of nodes that go. */
+static void sweep(void)
+{
+	struct umig_index_usage usage;
+	u64 done;
+
+	umig_index_usage(&usage);
+	for (done = 0; done < usage.hashed; done += SWEEP_PORTION) {
+		umig_index_sweep(SWEEP_PORTION);
+		umig_index_reap();
+		cond_resched();
+	}
+}
+
+static void scan_end(void)
+{
+	trace_umig_scan(true, scan.agree);
+	if (is_alien(&scan) && scan.disagree >= ALIEN_PAGES) {
+		pr_err_once("the layout of KSM's structures isn't known: %llu of %llu merged pages don't match; report the kernel's version\n",
+			    scan.disagree, scan.agree + scan.disagree);
+		umig_hook_set_alien();
+	}
+	if (!umig_health_check())
+		sweep();
+	WRITE_ONCE(scan_jiffies, jiffies - scan_begin);
+	umig_count(UMIG_RESCANS);
+	WRITE_ONCE(scanning, false);
+}
+
 static void scan_some(void)
 {
 	unsigned int i;
@@ -125,15 +171,13 @@ static void scan_some(void)
 		WRITE_ONCE(scanning, true);
 		xchg(&scan_wanted, false);
 		umig_scan_start(&scan);
+		scan_begin = jiffies;
 		trace_umig_scan(false, 0);
 	}
 	for (i = 0; i < SCAN_PORTION && !umig_scan_done(&scan); i++)
 		scan_step(&scan);
-	if (umig_scan_done(&scan)) {
-		trace_umig_scan(true, scan.agree);
-		umig_count(UMIG_RESCANS);
-		WRITE_ONCE(scanning, false);
-	}
+	if (umig_scan_done(&scan))
+		scan_end();
 }
 
 /* Under umig_pages_lock(). */
@@ -245,7 +289,7 @@ int umig_hasher_take_stock(void)
 		cond_resched();
 	}
 	umig_count(UMIG_RESCANS);
-	if (stock.disagree > stock.agree) {
+	if (is_alien(&stock)) {
 		pr_err("the layout of KSM's structures isn't known: %llu of %llu merged pages don't match; nothing can be done with this kernel, report its version\n",
 		       stock.disagree, stock.agree + stock.disagree);
 		return -EOPNOTSUPP;

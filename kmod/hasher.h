@@ -18,5 +18,6 @@ void umig_hasher_kick(void);
 void umig_hasher_want_scan(void);
 
 u64 umig_hasher_backlog(void);
+unsigned long umig_hasher_scan_jiffies(void);
 
 #endif

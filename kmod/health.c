@@ -15,11 +15,31 @@
  *   or hits dropped	is hashed again; then mode HOOKS
  *   a node not laid	mode SCAN until unloaded, without scans: what a scan
  *   out as known	finds can't be trusted either
+ *   no hooks at load	mode SCAN until unloaded, see below
  *
  * What this can't see is a switch that is turned off and on again between two
  * checks.  Against what is missed then stand the other guards: an entry dies
  * also when its node's address is used again, RANGE compares page numbers, and
  * one lease in 64 is hashed again.
+ */
+
+/**
+ * DOC: Mode SCAN
+ *
+ * Nobody tells what KSM does, so the index is a list of hints, none of which is
+ * given out as such:
+ *
+ * - RANGE gives no digests.
+ * - CONFIRM and read(2) hash the page again while they hold a reference to it,
+ *   after they have found it unlocked and still to be a KSM page: page migration
+ *   keeps the new page locked from before it looks like one until it has the
+ *   content.  A held KSM page never changes (stable_tree.c), so what was hashed
+ *   is what is leased.
+ * - A scan of all memory finds new pages, and is followed by a sweep that drops
+ *   the entries whose page isn't their node's any more.
+ *
+ * None of it depends on how a stable node is laid out: if that isn't known no
+ * page is found.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -28,6 +48,7 @@
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/kprobes.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
@@ -43,7 +64,10 @@
 #include "trace.h"
 
 #define TICK_JIFFIES		HZ
-#define SCAN_MODE_TICKS		10
+/* Scans have a twentieth of a CPU at most, and come now and then nevertheless. */
+#define SCAN_PAUSE_MIN		(10UL * HZ)
+#define SCAN_PAUSE_MAX		(300UL * HZ)
+#define SCAN_PAUSE_FACTOR	20
 
 static atomic_t songs = ATOMIC_INIT(0);
 
@@ -51,6 +75,8 @@ static struct {
 	struct mutex lock;	/* for changes */
 	bool alive;
 	unsigned long missed;
+	/* Set at load. */
+	bool hookless;
 } health = {
 	.lock = __MUTEX_INITIALIZER(health.lock),
 	.alive = true,
@@ -140,7 +166,7 @@ static bool health_changed(bool alive)
  */
 bool umig_health_check(void)
 {
-	bool alive = canary_sings() && !umig_hook_alien();
+	bool alive = !health.hookless && canary_sings() && !umig_hook_alien();
 
 	if (likely(alive && READ_ONCE(health.alive) &&
 		   umig_hook_missed() == READ_ONCE(health.missed)))
@@ -151,13 +177,25 @@ bool umig_health_check(void)
 static void tick(struct work_struct *work);
 static DECLARE_DELAYED_WORK(tick_work, tick);
 
+/* The clock's own. */
+static unsigned long last_scan;
+
+static void scan_now_and_then(void)
+{
+	unsigned long pause = clamp(umig_hasher_scan_jiffies() *
+				    SCAN_PAUSE_FACTOR,
+				    SCAN_PAUSE_MIN, SCAN_PAUSE_MAX);
+
+	if (time_before(jiffies, last_scan + pause))
+		return;
+	last_scan = jiffies;
+	umig_hasher_want_scan();
+}
+
 static void tick(struct work_struct *work)
 {
-	static unsigned int ticks;
-
-	if (!umig_health_check() && !umig_hook_alien() &&
-	    ++ticks % SCAN_MODE_TICKS == 0)
-		umig_hasher_want_scan();
+	if (!umig_health_check() && !umig_hook_alien())
+		scan_now_and_then();
 	umig_lease_expire();
 	umig_group_reap();
 	umig_account_reap();
@@ -166,18 +204,32 @@ static void tick(struct work_struct *work)
 	schedule_delayed_work(&tick_work, TICK_JIFFIES);
 }
 
+/**
+ * umig_health_init() - Attach the canary.
+ *
+ * Return: 0; -EOPNOTSUPP: this kernel has no kprobes; another -errno.
+ */
 int umig_health_init(void)
 {
 	int err = register_kprobe(&canary);
 
 	if (err)
-		pr_err("can't set a kprobe: %d: kprobes must be enabled (CONFIG_KPROBES, /sys/kernel/debug/kprobes/enabled)\n",
-		       err);
+		pr_warn("can't set a kprobe: %d: kprobes must be enabled (CONFIG_KPROBES, /sys/kernel/debug/kprobes/enabled)\n",
+			err);
 	return err;
+}
+
+/** umig_health_do_without() - At load: there are no hooks, and no canary. */
+void umig_health_do_without(void)
+{
+	health.hookless = true;
+	health.alive = false;
+	pr_warn("mode scan: this kernel's KSM can't be hooked, for the reason above: VMs that leave this host are sent whole, those that come find merged pages here, each hashed again first\n");
 }
 
 void umig_health_start(void)
 {
+	last_scan = jiffies;
 	schedule_delayed_work(&tick_work, TICK_JIFFIES);
 }
 
@@ -188,5 +240,6 @@ void umig_health_stop(void)
 
 void umig_health_exit(void)
 {
-	unregister_kprobe(&canary);
+	if (!health.hookless)
+		unregister_kprobe(&canary);
 }

@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 int umig_health_init(void);
+void umig_health_do_without(void);
 void umig_health_start(void);
 void umig_health_stop(void);
 void umig_health_exit(void);

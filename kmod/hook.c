@@ -15,6 +15,10 @@
  *
  * What the handlers don't see, health.c notices: hits that kprobes has dropped,
  * and hooks that have been switched off.
+ *
+ * All three or none: an index that hears of a part of what happens is trusted
+ * no more than one that hears of nothing.  Without them the module works by
+ * scans (health.c).
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -48,6 +52,9 @@ static struct {
 
 /* A node did not look as this module believes; never cleared. */
 static bool alien;
+
+/* From umig_hook_register() on. */
+static bool attached;
 
 static void push(const struct umig_place *place)
 {
@@ -189,10 +196,23 @@ bool umig_hook_alien(void)
 	return READ_ONCE(alien);
 }
 
+/** umig_hook_set_alien() - Such a node has been found by a scan. */
+void umig_hook_set_alien(void)
+{
+	WRITE_ONCE(alien, true);
+}
+
+/* Not now or not ever?  -EINVAL: there may be no kprobe on that function. */
+static bool never_works(int err)
+{
+	return err == -ENOENT || err == -EINVAL || err == -EOPNOTSUPP;
+}
+
 /**
  * umig_hook_register() - Attach; events may come before this returns.
  *
- * Return: 0 or -errno, with the reason logged.
+ * Return: 0; -EOPNOTSUPP: this kernel has no such functions, or no kprobes on
+ * them, and won't have; another -errno.  The reason is logged.
  */
 int umig_hook_register(void)
 {
@@ -205,20 +225,22 @@ int umig_hook_register(void)
 		err = register_kprobe(&hooks[i]);
 		if (!err)
 			continue;
-		pr_err("can't hook %s of the kernel's KSM: %d%s\n",
-		       hooks[i].symbol_name, err, err == -ENOENT ?
-		       ": no such function: this KSM isn't known, or CONFIG_KSM is off" :
-		       ": kprobes must be enabled (CONFIG_KPROBES, /sys/kernel/debug/kprobes/enabled)");
+		pr_warn("can't hook %s of the kernel's KSM: %d%s\n",
+			hooks[i].symbol_name, err, err == -ENOENT ?
+			": this kernel has no such function" : "");
 		unregister_kprobes(hook_list, i);
-		return err;
+		return never_works(err) ? -EOPNOTSUPP : err;
 	}
+	attached = true;
 	return 0;
 }
 
 /** umig_hook_unregister() - Detach; no handler runs any more on return. */
 void umig_hook_unregister(void)
 {
-	unregister_kprobes(hook_list, ARRAY_SIZE(hooks));
+	if (attached)
+		unregister_kprobes(hook_list, ARRAY_SIZE(hooks));
+	attached = false;
 }
 
 /**

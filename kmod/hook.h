@@ -20,5 +20,6 @@ void umig_hook_consume(void);
 unsigned int umig_hook_queue_len(void);
 unsigned long umig_hook_missed(void);
 bool umig_hook_alien(void);
+void umig_hook_set_alien(void);
 
 #endif

@@ -134,7 +134,8 @@ bool umig_index_move(const struct umig_place *place)
 
 /*
  * An entry that is there already knows better where its page is, because the
- * hook may have moved it since @place was read, unless what it knows is wrong.
+ * hook may have moved it since @place was read, unless what it knows is wrong:
+ * then it may be of an older node, and goes.
  */
 static bool note_locked(const struct umig_place *place, struct umig_entry *new)
 {
@@ -145,9 +146,9 @@ static bool note_locked(const struct umig_place *place, struct umig_entry *new)
 		return false;
 	if (e) {
 		known = (struct umig_place){ .node = e->node, .pfn = e->pfn };
-		if (!umig_place_is_current(&known))
-			WRITE_ONCE(e->pfn, place->pfn);
-		return false;
+		if (umig_place_is_current(&known))
+			return false;
+		umig_entry_unlink(e);
 	}
 	if (umig_idx.nr_todo + umig_idx.nr_hashed >= umig_idx.max_live)
 		umig_entry_evict();
@@ -247,6 +248,32 @@ void umig_index_drop(const struct umig_place *place, bool even_if_current)
 	    (even_if_current || !umig_place_is_current(place)))
 		umig_entry_unlink(e);
 	raw_spin_unlock_irqrestore(&umig_idx.lock, flags);
+}
+
+/**
+ * umig_index_sweep() - Drop digests whose page isn't their node's any more.
+ * @nr: of so many, which go to the end of the list.
+ *
+ * For where the hooks don't do it.
+ */
+void umig_index_sweep(unsigned int nr)
+{
+	struct umig_place place;
+	unsigned long flags;
+	struct umig_entry *e;
+
+	umig_pages_lock();
+	raw_spin_lock_irqsave(&umig_idx.lock, flags);
+	while (nr-- && !list_empty(&umig_idx.hashed)) {
+		e = list_first_entry(&umig_idx.hashed, struct umig_entry, link);
+		place = (struct umig_place){ .node = e->node, .pfn = e->pfn };
+		if (umig_place_is_current(&place))
+			list_move_tail(&e->link, &umig_idx.hashed);
+		else
+			umig_entry_unlink(e);
+	}
+	raw_spin_unlock_irqrestore(&umig_idx.lock, flags);
+	umig_pages_unlock();
 }
 
 /**

@@ -42,6 +42,7 @@ int umig_index_note(const struct umig_place *place);
 bool umig_index_next(struct umig_place *place);
 void umig_index_defer(const struct umig_place *place);
 void umig_index_drop(const struct umig_place *place, bool even_if_current);
+void umig_index_sweep(unsigned int nr);
 int umig_index_store(const struct umig_place *place, struct folio *folio,
 		     const u8 *digest, u64 generation);
 u64 umig_index_invalidate(void);

@@ -149,6 +149,12 @@ long umig_ksm_setting(enum umig_ksm_setting setting, long absent)
 	return min_t(unsigned long, value, LONG_MAX);
 }
 
+/** umig_ksm_is_there() - Does this kernel have KSM? */
+bool umig_ksm_is_there(void)
+{
+	return settings[UMIG_KSM_RUN];
+}
+
 /** umig_ksm_can_merge() - Has KSM's merging function been found? */
 bool umig_ksm_can_merge(void)
 {

@@ -25,6 +25,7 @@ enum umig_ksm_setting {
 
 void umig_ksm_init(void);
 long umig_ksm_setting(enum umig_ksm_setting setting, long absent);
+bool umig_ksm_is_there(void);
 bool umig_ksm_can_merge(void);
 int umig_ksm_merge(struct vm_area_struct *vma, struct page *page,
 		   struct page *merged);

@@ -265,6 +265,36 @@ static void free_all(void)
 	umig_key_wipe();
 }
 
+static int attach_hooks(void)
+{
+	int err;
+
+	err = umig_health_init();
+	if (err)
+		return err;
+	err = umig_hook_register();
+	if (err)
+		umig_health_exit();
+	return err;
+}
+
+/* A kernel that can't be hooked is of use without, if it has KSM at all. */
+static int attach_or_do_without(void)
+{
+	int err;
+
+	umig_ksm_init();
+	if (!umig_ksm_is_there()) {
+		pr_err("there is no /sys/kernel/mm/ksm: this kernel has no KSM (CONFIG_KSM), so there is nothing to do\n");
+		return -EOPNOTSUPP;
+	}
+	err = attach_hooks();
+	if (err != -EOPNOTSUPP)
+		return err;
+	umig_health_do_without();
+	return 0;
+}
+
 static int attach(void)
 {
 	int err;
@@ -272,14 +302,10 @@ static int attach(void)
 	err = umig_hotplug_init();
 	if (err)
 		return err;
-	err = umig_health_init();
+	umig_procmem_init();
+	err = attach_or_do_without();
 	if (err)
 		goto exit_hotplug;
-	umig_ksm_init();
-	umig_procmem_init();
-	err = umig_hook_register();
-	if (err)
-		goto exit_health;
 	err = umig_hasher_take_stock();
 	if (err)
 		goto unregister;
@@ -287,7 +313,6 @@ static int attach(void)
 
 unregister:
 	umig_hook_unregister();
-exit_health:
 	umig_health_exit();
 exit_hotplug:
 	umig_hotplug_exit();

@@ -165,6 +165,29 @@ struct folio *umig_place_get_folio(const struct umig_place *place)
 	return ERR_PTR(err);
 }
 
+/**
+ * umig_place_is_settled() - Is the page the node's, and its content there?
+ * @place: node and page.
+ * @folio: the page, with the caller's reference.
+ *
+ * Page migration lets the new page point to the node before it has the content;
+ * the page is locked from before that until after.  True once is true until the
+ * reference is dropped, as far as the content goes.
+ *
+ * Return: false also if it is locked for another reason.
+ */
+bool umig_place_is_settled(const struct umig_place *place,
+			   struct folio *folio)
+{
+	bool settled;
+
+	if (!folio_trylock(folio))
+		return false;
+	settled = umig_folio_node(folio) == place->node;
+	folio_unlock(folio);
+	return settled;
+}
+
 /* What a node says of its page; in a debug build it may lie. */
 static unsigned long as_read(unsigned long kpfn)
 {
@@ -187,10 +210,15 @@ static bool read_sharer(const struct umig_node *node,
 	       umig_mm_mergeable(sharer->mm);
 }
 
-/* The folio is the node's, referenced and locked. */
-static int count_sharers(const struct umig_node *node, umig_sharer_fn is_it,
+/*
+ * The folio is the node's, referenced and locked.  A reference may keep the page
+ * that the content has been moved from, too: the node names another one then,
+ * and may be another one by now, with other sharers.
+ */
+static int count_sharers(const struct umig_place *place, umig_sharer_fn is_it,
 			 const void *arg, int max)
 {
+	const struct umig_node *node = place->node;
 	const struct hlist_node *link;
 	struct umig_sharer sharer;
 	struct umig_node copy;
@@ -198,6 +226,8 @@ static int count_sharers(const struct umig_node *node, umig_sharer_fn is_it,
 
 	if (copy_from_kernel_nofault(&copy, node, sizeof(copy)))
 		return -EPROTO;
+	if (copy.kpfn != place->pfn)
+		return 0;
 	left = copy.hlist_len;
 	for (link = copy.hlist.first; link; link = sharer.hlist.next) {
 		if (left-- <= 0 || !read_sharer(node, link, &sharer))
@@ -232,7 +262,7 @@ int umig_place_count_sharers(const struct umig_place *place,
 	if (!folio_trylock(folio))
 		return -EBUSY;
 	if (umig_folio_node(folio) == place->node)
-		ret = count_sharers(place->node, is_it, arg, max);
+		ret = count_sharers(place, is_it, arg, max);
 	folio_unlock(folio);
 	return ret;
 }

@@ -26,6 +26,8 @@ struct umig_place {
 
 struct umig_node *umig_folio_node(struct folio *folio);
 bool umig_place_is_current(const struct umig_place *place);
+bool umig_place_is_settled(const struct umig_place *place,
+			   struct folio *folio);
 struct folio *umig_place_get_folio(const struct umig_place *place);
 
 typedef bool (*umig_sharer_fn)(const struct mm_struct *mm, const void *arg);

@@ -9,8 +9,10 @@
  *
  * First with the module: none may be wrong.  Then the negative control, with
  * the debug build (/umig-debug.ko) and all guards switched off: some must be
- * wrong, or else the first proves nothing.  Each lasts until so many seconds
- * have passed and enough has been compared.
+ * wrong, or else the first proves nothing.  Then mode SCAN, of which the debug
+ * build makes one from the first moment: no digests, but leases, all right, from
+ * an index that is wrong all the time.  Each lasts until so many seconds have
+ * passed (the last: a third) and enough has been compared.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,13 +33,18 @@
 #define LEASES 40
 #define DEBUG_KO "/umig-debug.ko"
 #define ALL_GUARDS "debug_break=7"
+#define NO_HOOKS "debug_break=16"
+#define RESCAN "/sys/class/misc/umig/rescan"
 /* From a minute on 100,000 digests have to be compared, if it takes longer. */
 #define LONG_SECONDS 60
 #define LONG_COMPARED 100000
 #define COMPARED_PER_SECOND 300
 #define SECONDS_AT_MOST(seconds) (10 * (seconds) + 60)
 
+enum mode { GUARDED, BROKEN, SCANNING };
+
 static unsigned int seconds = 30;
+static enum mode mode;
 static bool two_nodes, swap;
 /* One that can go offline. */
 static long block;
@@ -224,6 +231,8 @@ static void report(int fd)
 
 static bool compared_enough(void)
 {
+	if (mode == SCANNING)
+		return seen.leased > 100 && seen.switched > 0;
 	return seen.leased > 100 && seen.shared > 100 && seen.switched > 0 &&
 	       (seen.offline > 0 || block < 0) &&
 	       seen.compared >= (seconds < LONG_SECONDS ?
@@ -235,20 +244,24 @@ static bool ksm_had_work(int fd)
 {
 	struct umig_stat s = dev_stat(fd);
 
+	if (mode == SCANNING)
+		return s.rescans > 2 && s.hash_stale + s.lease_mismatch > 0;
 	return s.hook_removes > 100 && s.hook_inserts > 100 &&
 	       s.hook_moves > 0;
 }
 
 /* On a busy machine it takes longer until all has been seen that must be. */
-static bool enough(int fd, uint64_t ms, bool broken)
+static bool enough(int fd, uint64_t ms)
 {
+	unsigned int least = mode == SCANNING ? seconds / 3 : seconds;
+
 	if (ms >= SECONDS_AT_MOST(seconds) * 1000)
 		return true;
-	return ms >= seconds * 1000 && compared_enough() &&
-	       ksm_had_work(fd) && (!broken || seen.wrong);
+	return ms >= least * 1000 && compared_enough() &&
+	       ksm_had_work(fd) && (mode != BROKEN || seen.wrong);
 }
 
-static void run(int fd, bool broken)
+static void run(int fd)
 {
 	uint64_t start = now_ms();
 	pid_t pids[CHURNERS];
@@ -256,7 +269,9 @@ static void run(int fd, bool broken)
 
 	for (i = 0; i < CHURNERS; i++)
 		pids[i] = churn_start(i + 7);
-	for (; !enough(fd, now_ms() - start, broken); seen.rounds++) {
+	for (; !enough(fd, now_ms() - start); seen.rounds++) {
+		if (mode == SCANNING && seen.rounds % 8 == 0)
+			write_file(RESCAN, "1");
 		compare_range(fd);
 		compare_leases(fd);
 		disturb();
@@ -266,9 +281,10 @@ static void run(int fd, bool broken)
 	report(fd);
 }
 
-static void check_result(int fd, bool broken)
+static void check_result(int fd)
 {
 	struct umig_stat s = dev_stat(fd);
+	bool broken = mode == BROKEN;
 
 	CHECK(compared_enough(), "too little was compared");
 	CHECK(ksm_had_work(fd), "KSM had too much rest");
@@ -283,14 +299,17 @@ static void check_result(int fd, bool broken)
 	      (unsigned long long)seen.wrong_leases);
 	CHECK(!seen.wrong_shares, "%llu wrong shared pages",
 	      (unsigned long long)seen.wrong_shares);
-	CHECK(!s.lease_mismatch, "%llu leases weren't what was promised",
+	CHECK(mode == SCANNING ? !seen.compared : !s.lease_mismatch,
+	      "%llu digests given, %llu leases weren't what was promised",
+	      (unsigned long long)seen.compared,
 	      (unsigned long long)s.lease_mismatch);
 }
 
-static struct tally churn(const char *params, bool broken)
+static struct tally churn(const char *params, enum mode how)
 {
 	int fd;
 
+	mode = how;
 	memset(&seen, 0, sizeof(seen));
 	ksm_reset();
 	fd = dev_fresh(params);
@@ -300,8 +319,8 @@ static struct tally churn(const char *params, bool broken)
 	seen.scans_before = ksm_read("full_scans");
 	region_map(&region, CHURN_PAGES, 600, CHURN_FIRST);
 	region_map(&shares, LEASES, LEASES, CHURN_FIRST);
-	run(fd, broken);
-	check_result(fd, broken);
+	run(fd);
+	check_result(fd);
 	region_unmap(&shares);
 	region_unmap(&region);
 	close(fd);
@@ -314,7 +333,7 @@ static struct tally normal;
 
 static void test_churn(void)
 {
-	normal = churn("share=1", false);
+	normal = churn("share=1", GUARDED);
 }
 
 static void test_control(void)
@@ -326,7 +345,7 @@ static void test_control(void)
 		return;
 	}
 	setenv("UMIG_KO", DEBUG_KO, true);
-	control = churn("share=1 " ALL_GUARDS, true);
+	control = churn("share=1 " ALL_GUARDS, BROKEN);
 	diag("churn: compared=%llu wrong=%llu control_wrong=%llu",
 	     (unsigned long long)normal.compared,
 	     (unsigned long long)(normal.wrong + normal.wrong_leases +
@@ -334,9 +353,20 @@ static void test_control(void)
 	     (unsigned long long)control.wrong);
 }
 
+static void test_scanning(void)
+{
+	if (access(DEBUG_KO, F_OK)) {
+		test_skip("no debug build of the module (" DEBUG_KO ")");
+		return;
+	}
+	setenv("UMIG_KO", DEBUG_KO, true);
+	churn("share=1 " NO_HOOKS, SCANNING);
+}
+
 static const struct test_case cases[] = {
 	{ "churn: no wrong digest, lease or shared page", test_churn },
 	{ "churn without guards: wrong digests are found", test_control },
+	{ "churn without hooks: no wrong lease or shared page", test_scanning },
 };
 
 int main(int argc, char **argv)

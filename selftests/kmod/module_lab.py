@@ -55,6 +55,7 @@ PROGRAMS = {
     "swap_test": [["swap_test"]],
     "remote_test": [["remote_test"]],
     "refuse_test": [DEBUG + ["refuse_test"]],
+    "scan_test": [DEBUG + ["scan_test"]],
     "unload_test": [["unload_test"]],
     "churn_test": [["churn_test", SECONDS]],
     "stress_test": [["stress_test", SECONDS]],

@@ -72,11 +72,6 @@ static void test_layout_at_load(void)
 	region_unmap(&r);
 }
 
-static void test_symbol(void)
-{
-	refused("debug_break=16", -ENOENT);
-}
-
 static void test_version(void)
 {
 	refused("debug_break=128", -EOPNOTSUPP);
@@ -237,7 +232,6 @@ static void test_merge(void)
 static const struct test_case cases[] = {
 	{ "this kernel is known, and is hooked", test_mode },
 	{ "another layout is refused at load", test_layout_at_load },
-	{ "a missing function is refused at load", test_symbol },
 	{ "a kernel that isn't known is refused at load", test_version },
 	{ "another layout is noticed later", test_layout_later },
 	{ "another layout of sharers: no groups", test_sharers },

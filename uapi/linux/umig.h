@@ -132,7 +132,7 @@ enum umig_hash_alg {
  * @UMIG_MODE_HOOKS: kept current by hooks in KSM's stable tree.
  * @UMIG_MODE_SCAN: hooks are not usable on this kernel, or were found dead:
  *	the index is refreshed by scanning, RANGE gives no digests, every lease
- *	re-hashes its page.
+ *	and every record of read(2) re-hashes its page.
  */
 enum umig_mode {
 	UMIG_MODE_HOOKS	= 1,
@@ -524,7 +524,8 @@ struct umig_events {
  *	other groups than the file's; 0 for a caller without CAP_SYS_ADMIN, who
  *	could else ask what it isn't told.
  * @confirm_busy: pages passed over by CONFIRM since they were locked when their
- *	sharers had to be looked up; as @confirm_other_group.
+ *	sharers, or in mode UMIG_MODE_SCAN they themselves, had to be looked up;
+ *	as @confirm_other_group.
  * @group_members: processes that are members of a group, now.
  * @confirm_throttled: calls of CONFIRM that had to wait for their user's turn.
  * @lease_refused: leases not given because of a limit.
