@@ -23,6 +23,8 @@
 #define FILL_MAX (600ul << 20)
 #define MPOL_PREFERRED 1
 #define SECONDS_AT_MOST 5
+/* The machine may have stood still for a while in the first. */
+#define TRIES 3
 
 static uint32_t leases[CONTENTS];
 
@@ -171,18 +173,20 @@ static void check_all_known(int fd, const struct region *r)
 	CHECK(n == PAGES, "%zu of %u pages known", n, PAGES);
 }
 
-static void go_offline(int fd, struct region *r, unsigned long block)
+/* How long it took. */
+static void go_offline(int fd, struct region *r, unsigned long block,
+		       uint64_t *ms)
 {
 	struct umig_stat before = dev_stat(fd), after;
 	size_t there = pages_in_block(r, block), changed;
-	uint64_t ms;
+	uint64_t start;
 	int err;
 
 	REQUIRE(there > 0, "no page is in block %lu", block);
 	diag("%zu pages are in block %lu", there, block);
-	ms = now_ms();
+	start = now_ms();
 	err = block_state(block, "offline");
-	ms = now_ms() - ms;
+	*ms = now_ms() - start;
 	REQUIRE(!err, "memory with leases can't go offline: %s",
 		strerror(-err));
 	after = dev_stat(fd);
@@ -191,11 +195,9 @@ static void go_offline(int fd, struct region *r, unsigned long block)
 	      (unsigned long long)after.leases);
 	CHECK(after.hook_moves > before.hook_moves, "no page was migrated");
 	CHECK(pages_in_block(r, block) == 0, "pages are still there");
-	CHECK(ms < SECONDS_AT_MOST * 1000, "it took %llu ms",
-	      (unsigned long long)ms);
 	changed = wrong_leases(fd);
 	diag("offline: leases=%llu changed=%zu seconds=%.3f",
-	     (unsigned long long)after.leases, changed, ms / 1000.0);
+	     (unsigned long long)after.leases, changed, *ms / 1000.0);
 	CHECK(!changed, "%zu leases wrong", changed);
 	check_all_known(fd, r);
 	CHECK(!block_state(block, "online_movable"), "not online again");
@@ -203,20 +205,12 @@ static void go_offline(int fd, struct region *r, unsigned long block)
 	      wrong_leases(fd));
 }
 
-static void test_offline(void)
+static void try_offline(long block, uint64_t *ms)
 {
+	char *fill = fill_up_to(block);
 	struct region r;
-	long block;
-	char *fill;
 	int fd;
 
-	ksm_reset();
-	block = find_block();
-	if (block < 0) {
-		test_skip("no memory can go offline: boot with movablecore=");
-		return;
-	}
-	fill = fill_up_to(block);
 	REQUIRE(fill, "can't get at the memory of block %ld", block);
 	fd = dev_fresh("");
 	ksm_run();
@@ -225,10 +219,28 @@ static void test_offline(void)
 	ksm_write("run", 0);
 	REQUIRE(dev_settle(fd), "not settled");
 	lease_all(fd);
-	go_offline(fd, &r, block);
+	go_offline(fd, &r, block, ms);
 	region_unmap(&r);
 	munmap(fill, FILL_MAX);
 	close(fd);
+}
+
+static void test_offline(void)
+{
+	uint64_t ms = UINT64_MAX;
+	long block;
+	int i;
+
+	ksm_reset();
+	block = find_block();
+	if (block < 0) {
+		test_skip("no memory can go offline: boot with movablecore=");
+		return;
+	}
+	for (i = 0; i < TRIES && ms >= SECONDS_AT_MOST * 1000; i++)
+		try_offline(block, &ms);
+	CHECK(ms < SECONDS_AT_MOST * 1000, "it took %llu ms",
+	      (unsigned long long)ms);
 }
 
 static const struct test_case cases[] = {
