@@ -3,11 +3,10 @@
 """Run kmod_perf in a lab host: a table of what the module costs, as ratios to
 what is measured beside it.
 
-    kmod_perf.py [--counted] [--result FILE.json] [--quiet]
+    kmod_perf.py [--result FILE.json]
 
---counted: the host's clock counts its instructions: the same on a busy machine
-and on an idle one.  The exit status is 1 if something is above its bound.
-Needs what "make bench-module" builds.
+The exit status is 1 if something is above its bound.  Needs what "make
+bench-module" builds.
 """
 
 import argparse
@@ -79,12 +78,12 @@ def table(found):
     return lines, good
 
 
-def measure(counted):
+def measure():
     """What kmod_perf says in a host of its own."""
     program = os.path.join(BUILD, "bench/kmod_perf/kmod_perf")
     with Cluster(1, files=[(program, "/bin/kmod_perf")],
                  ko=[os.path.join(BUILD, "umig.ko")], cpus=CPUS,
-                 cpu=CPU, counted=counted) as lab:
+                 cpu=CPU) as lab:
         command = lab.hosts[0].run(["env", "UMIG_SLOW=10", "kmod_perf"],
                                    SECONDS)
         lab.check()
@@ -96,12 +95,9 @@ def measure(counted):
 def main():
     """The exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--counted", action="store_true",
-                        help="let the host's clock count instructions")
     parser.add_argument("--result", help="JSON file to write")
     args = parser.parse_args()
-    found = measure(args.counted)
-    found["counted"] = args.counted
+    found = measure()
     lines, good = table(found)
     print("\n".join(lines))
     if args.result:
