@@ -90,6 +90,7 @@ static void put_pages(struct seed *s, enum proof_mode mode)
 	uint32_t i;
 
 	pages_writer_init(&w, s->room, 1);
+	pages_writer_add_dense(&w, 0, 4);
 	for (i = 0; i < OFFERS; i++)
 		put_held(&w, i, i, mode);
 	for (i = 0; i < 2; i++)

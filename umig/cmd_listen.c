@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "control/ksm_warning.h"
 #include "control/machine_options.h"
 #include "control/vmproc.h"
 #include "lib/log.h"
@@ -135,6 +136,8 @@ static int run(int argc, char **argv)
 		goto out;
 	o.held.module = !o.no_module;
 	machine_options_config(&o.machine, &config);
+	if (o.held.module)
+		ksm_warn(config.memory_bytes);
 	vmproc_block_signals();
 	if (machine_options_claim(&o.machine, false, &store, &err) ||
 	    group_enter(config.group, &group, &err) ||

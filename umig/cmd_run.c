@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "control/ksm_warning.h"
 #include "control/machine_options.h"
 #include "control/vmproc.h"
 #include "lib/log.h"
@@ -101,6 +102,7 @@ static int run(int argc, char **argv)
 	config.kernel = o.kernel;
 	config.initrd = o.initrd;
 	config.cmdline = o.cmdline;
+	ksm_warn(config.memory_bytes);
 	vmproc_block_signals();
 	if (machine_options_claim(&o.machine, true, &store, &err) ||
 	    group_enter(config.group, &group, &err) ||

@@ -8,3 +8,7 @@ class BenchError(Exception):
 
 class NotMoved(BenchError):
     """The migrator gave up, and the guest is where it was: a result."""
+
+
+class WrongPage(BenchError):
+    """The guest moved, but not as it was: the worst result of all."""

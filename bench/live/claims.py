@@ -161,11 +161,20 @@ def _hard_mode(runs, mine):
               0.75, "of 1")]
 
 
+def _bystanders(runs):
+    """vCPUs but the first, which alone writes; with the ring, which knows."""
+    others = [vcpu for r in runs.select("1g-hard", HARD, "umig-auto-ring")
+              for vcpu in r["vcpus"][1:]]
+    name = f"5 {HARD}, umig-auto-ring: vCPUs that don't write"
+    return [claim(f"{name}: {word}, worst",
+                  _worst([vcpu[key] for vcpu in others]), 0, unit)
+            for key, word, unit in (("ring_full", "ring-full exits", "exits"),
+                                    ("held_ns", "held back for", "ns"))]
+
+
 def _hard(runs):
     return _hard_mode(runs, "umig-auto") + _hard_mode(
-        runs, "umig-auto-ring") + [
-            claim("5 ring-full exits of vCPUs that don't write", None, 0, "",
-                  "the guest has one vCPU; throttle_test has two")]
+        runs, "umig-auto-ring") + _bystanders(runs)
 
 
 def _memory(runs):
@@ -185,11 +194,17 @@ def _memory(runs):
             claim("6 time a GiB, 1 to 8 GiB: spread", spread, 0.10, "of 1")]
 
 
+def _right(runs):
+    wrong = [r for r in runs.runs if r.get("wrong")]
+    return [claim("runs with a wrong page", len(wrong) if runs.runs else None,
+                  0)]
+
+
 def claims(runs):
     """All, in order; of the records that bench/run writes."""
     asked = Runs(runs)
     return [c for part in (_loopback, _held, _like, _hash_only, _blackout,
-                           _hard, _memory) for c in part(asked)]
+                           _hard, _memory, _right) for c in part(asked)]
 
 
 def table(found):

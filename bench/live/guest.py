@@ -14,11 +14,12 @@ from live import BenchError
 PAGE = 4096
 PARAMS = 0x8000
 LOG = 0x9000
+OTHER_BEATS = 0xc000
 LOG_ENTRIES = 256
 CODE = 0x10000
 PRIVATE_END = CODE + PAGE       # all that isn't contents lies below
 STAMPS = (0, 2048)              # where a page of the working set is written
-BURST = 8
+BURST = 16
 BEAT_HZ = 2000
 GAP_MS = 2
 PIT_HZ = 1193182
@@ -40,7 +41,7 @@ def tsc_hz():
 
 class Load:
     """What the guest does: write @rate pages a second of @working_set bytes,
-    each in 19 instructions and two more for each turn of @spin."""
+    each in 21 instructions and two more for each turn of @spin."""
 
     def __init__(self, rate=0, working_set=0, spin=0):
         self.rate = rate
@@ -57,13 +58,19 @@ class Load:
         """The bytes of RAM that it writes."""
         return self.first, self.first + self.pages * PAGE * bool(self.rate)
 
-    def params(self, hz):
-        interval = int(hz * BURST / self.rate) if self.rate else 0
-        head = struct.pack("<8I", 0, self.pages, self.first, interval,
-                           self.spin,
+    def pace(self, hz):
+        """Cycles between two bursts (0: it writes nothing), turns a page."""
+        return int(hz * BURST / self.rate) if self.rate else 0, self.spin
+
+    def params(self, hz, cpus=1):
+        head = struct.pack("<8I", 0, self.pages, self.first, *self.pace(hz),
                            int(hz / 100), int(hz * GAP_MS / 1000), BURST)
-        tail = struct.pack("<I", PIT_HZ // BEAT_HZ)
+        tail = struct.pack("<I8xI", PIT_HZ // BEAT_HZ, cpus)
         return head.ljust(76, b"\0") + tail.ljust(PAGE - 76, b"\0")
+
+
+# As fast as it can: for passes that nobody measures.
+HASTE = Load(1000000)
 
 
 class Guest:
@@ -93,9 +100,10 @@ class Guest:
             "<QQ4I", raw, 32)
         gaps, = struct.unpack_from("<I", raw, 72)
         written, = struct.unpack_from("<Q", raw, 80)
+        other, = struct.unpack("<I", self.read(OTHER_BEATS, 4))
         return {"beats": beats, "last": last, "passes": passes,
                 "cursor": cursor, "errors": errors, "bad": bad,
-                "gaps": gaps, "written": written}
+                "gaps": gaps, "written": written, "other_beats": other}
 
     def gaps(self):
         """The last gaps, oldest first: (TSC before, TSC after)."""
@@ -114,6 +122,10 @@ class Guest:
                                  f"{self.counters()[what]}, not {until}: "
                                  f"{self.process.last_words()}")
             time.sleep(0.002)
+
+    def set_pace(self, load, hz):
+        """While it runs: write as fast as @load does, over the same pages."""
+        self.write(PARAMS + 12, struct.pack("<2I", *load.pace(hz)))
 
     def calm(self):
         """Have it write no more, so that no page is half written."""

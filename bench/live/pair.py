@@ -7,18 +7,18 @@ from live.guest import CODE, PARAMS
 class End:
     """One process with a VM.
 
-    @vcpu: the thread that runs the guest, whose CPU time is the guest's.
+    @vcpus: the threads that run the guest, whose CPU time is the guest's.
     """
 
-    def __init__(self, process, qmp, guest, vcpu):
+    def __init__(self, process, qmp, guest, vcpus):
         self.process = process
         self.qmp = qmp
         self.guest = guest
-        self.vcpu = vcpu
+        self.vcpus = vcpus
 
     def cpu_s(self):
         """What the process took, less the guest; and the guest."""
-        guest = self.process.thread_cpu_s(self.vcpu)
+        guest = sum(self.process.thread_cpu_s(tid) for tid in self.vcpus)
         return self.process.cpu_s() - guest, guest
 
 
@@ -51,7 +51,7 @@ class Pair:
 
     def boot(self, load, hz):
         """Let the guest run at the source, whose RAM has been filled."""
-        self.source.guest.write(PARAMS, load.params(hz))
+        self.source.guest.write(PARAMS, load.params(hz, self.tools.cpus))
         with open(self.tools.guest, "rb") as f:
             self.source.guest.write(CODE, f.read())
         self.source.qmp.call("cont")
@@ -63,6 +63,10 @@ class Pair:
     def migrate(self):
         """Begin; returns at once."""
         raise NotImplementedError
+
+    def vcpus(self):
+        """What the source's vCPUs had to stand, a record each, if it tells."""
+        return []
 
     def wait(self, until):
         """Its own report when it has ended; TimeoutError."""

@@ -36,6 +36,7 @@ class QemuPair(Pair):
             [self.mode["qemu"], "-machine", "pc,accel=kvm", "-nodefaults",
              "-no-user-config", "-display", "none",
              "-m", str(self.tools.memory >> 20),
+             "-smp", str(self.tools.cpus),
              "-bios", self.tools.firmware, *self._tls(endpoint),
              "-qmp", f"unix:{control},server=on,wait=off", *more],
             os.path.join(self.directory, name + ".log"), netns)
@@ -49,7 +50,7 @@ class QemuPair(Pair):
         self._set_up(qmp)
         guest = Guest(process, [(hva, self.tools.memory)])
         return End(process, qmp, guest,
-                   qmp.call("query-cpus-fast")[0]["thread-id"])
+                   [cpu["thread-id"] for cpu in qmp.call("query-cpus-fast")])
 
     @staticmethod
     def _hva(qmp, gpa):

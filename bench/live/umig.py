@@ -3,15 +3,18 @@
 listen."""
 
 import os
+import re
 import subprocess
+import time
 
-from live import NotMoved
+from live import BenchError, NotMoved
 from live.guest import PAGE, Guest
 from live.pair import End, Pair
 from live.process import Process
 from live.qmp import Qmp
 
 PORT = 7000
+VCPU = re.compile(r"^vcpu \d+: ring-full (\d+), held (\d+) ns$", re.M)
 
 
 class UmigPair(Pair):
@@ -26,6 +29,7 @@ class UmigPair(Pair):
         control = self.path(name + ".control")
         process = Process(
             argv + ["--name", "bench", "--memory", str(self.tools.memory),
+                    "--cpus", str(self.tools.cpus),
                     "--serial", "none", "--state-dir", self.path(name),
                     "--control", control, "--dirty",
                     self.mode.get("dirty", self.tools.dirty)],
@@ -35,7 +39,8 @@ class UmigPair(Pair):
         slots = qmp.call("query-memory-map")["slots"]
         guest = Guest(process, [(s["hva"], s["pages"] * PAGE) for s in slots])
         return End(process, qmp, guest,
-                   process.thread_named("vcpu 0"))
+                   [process.thread_named(f"vcpu {nr}")
+                    for nr in range(self.tools.cpus)])
 
     def _keys(self):
         """A key for each end, and peers files that know the other."""
@@ -61,6 +66,8 @@ class UmigPair(Pair):
                 "peers": self.path(name + ".peers")}
 
     def start(self):
+        if self.mode.get("held"):
+            self.tools.held.source()    # not in the time that is measured
         if self.mode.get("sealed"):
             self._keys()
         self.source = self._end(
@@ -87,6 +94,20 @@ class UmigPair(Pair):
         if self.mode.get("held"):
             arguments["digests-from"] = self.tools.held.source()
         self.source.qmp.call("migrate", **arguments)
+
+    def vcpus(self, seconds=10):
+        """What the source, which has ended, says of each of its vCPUs."""
+        end = time.monotonic() + seconds
+        while True:
+            with open(self.source.process.log, errors="replace") as f:
+                found = VCPU.findall(f.read())
+            if len(found) == self.tools.cpus:
+                return [{"ring_full": int(full), "held_ns": int(held)}
+                        for full, held in found]
+            if time.monotonic() > end:
+                raise BenchError("the source doesn't say what its vCPUs did: "
+                                 f"{self.source.process.last_words()}")
+            time.sleep(0.005)
 
     def wait(self, until):
         report = self.source.qmp.wait_status(

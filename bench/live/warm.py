@@ -11,14 +11,14 @@ destination needs some.
 import mmap
 
 MADV_POPULATE_WRITE = 23
-MARGIN = 512 << 20
+MARGIN = 512 << 20      # what migrators take beside, at most
 
 
 class Warm:
     """Room for a guest that is about to arrive."""
 
     def __init__(self, size):
-        self.held = mmap.mmap(-1, size + MARGIN,
+        self.held = mmap.mmap(-1, size + min(size // 2, MARGIN),
                               flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.held.madvise(mmap.MADV_HUGEPAGE)
         self.held.madvise(MADV_POPULATE_WRITE)

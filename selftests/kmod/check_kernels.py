@@ -87,10 +87,15 @@ def run_suite(report, args):
     env = dict(os.environ, UMIG_KERNEL=report.name,
                UMIG_CHURN_SECONDS=str(args.seconds))
     argv = [os.path.join(REPO, "selftests/kmod/module_lab.py")] + args.program
-    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE,
-                          text=True) as suite:
+    log = os.path.join(BUILD, f"kernel-{report.name}", "suite.tap")
+    with open(log, "w", buffering=1) as tap, \
+            subprocess.Popen(argv, env=env, stdout=subprocess.PIPE,
+                             text=True) as suite:
         for line in suite.stdout:
+            tap.write(line)
             report.line(line.rstrip())
+    if report.failed:
+        say(f"{report.name}: the suite's output is in {log}")
     if suite.returncode and not report.failed:
         report.fail(f"module_lab.py: exit status {suite.returncode}")
 

@@ -59,6 +59,7 @@ static struct tally {
 	uint64_t wrong_shares;
 	uint64_t switched;
 	uint64_t offline;
+	long scans_before;	/* of KSM */
 } seen;
 
 static uint64_t any_seed(void)
@@ -198,7 +199,8 @@ static void report(int fd)
 {
 	struct umig_stat s = dev_stat(fd);
 
-	diag("%llu rounds: %llu digests compared, %llu wrong; %llu leases, %llu wrong; %llu pages shared, %llu wrong; KSM switched %llu times, memory offline %llu times",
+	diag("%ld scans of KSM, %llu rounds: %llu digests compared, %llu wrong; %llu leases, %llu wrong; %llu pages shared, %llu wrong; KSM switched %llu times, memory offline %llu times",
+	     ksm_read("full_scans") - seen.scans_before,
 	     (unsigned long long)seen.rounds,
 	     (unsigned long long)seen.compared,
 	     (unsigned long long)seen.wrong,
@@ -294,6 +296,8 @@ static struct tally churn(const char *params, bool broken)
 	fd = dev_fresh(params);
 	ksm_run();
 	ksm_write("sleep_millisecs", 0);
+	ksm_prefer(true);
+	seen.scans_before = ksm_read("full_scans");
 	region_map(&region, CHURN_PAGES, 600, CHURN_FIRST);
 	region_map(&shares, LEASES, LEASES, CHURN_FIRST);
 	run(fd, broken);
@@ -301,6 +305,7 @@ static struct tally churn(const char *params, bool broken)
 	region_unmap(&shares);
 	region_unmap(&region);
 	close(fd);
+	ksm_prefer(false);
 	ksm_reset();
 	return seen;
 }

@@ -14,43 +14,33 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "harness.h"
 
 #define STRUCT_PAGE 64
 #define MAPPING 24
 #define PHDRS 256
 
+static int kcore = -1;
 static Elf64_Phdr phdrs[PHDRS];
 static unsigned int nr_phdrs;
 
-static int kcore_fd(void)
-{
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		bail("/proc/kcore: %s", strerror(errno));
-	return fd;
-}
-
-/* Memory that has come meanwhile is in another header. */
-static void read_headers(void)
+/* Memory that comes later is in another header. */
+static int read_headers(void)
 {
 	Elf64_Ehdr ehdr;
 	ssize_t bytes;
 
-	if (pread(kcore_fd(), &ehdr, sizeof(ehdr), 0) != sizeof(ehdr) ||
+	if (pread(kcore, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr) ||
 	    ehdr.e_phnum > PHDRS)
-		bail("/proc/kcore: its header can't be read");
+		return -EIO;
 	bytes = ehdr.e_phnum * sizeof(*phdrs);
-	if (pread(kcore_fd(), phdrs, bytes, ehdr.e_phoff) != bytes)
-		bail("/proc/kcore: its program headers can't be read");
+	if (pread(kcore, phdrs, bytes, ehdr.e_phoff) != bytes)
+		return -EIO;
 	nr_phdrs = ehdr.e_phnum;
+	return 0;
 }
 
 static bool read_word(uint64_t addr, uint64_t *word)
@@ -60,40 +50,51 @@ static bool read_word(uint64_t addr, uint64_t *word)
 	for (i = 0; i < nr_phdrs; i++)
 		if (phdrs[i].p_type == PT_LOAD && addr >= phdrs[i].p_vaddr &&
 		    addr - phdrs[i].p_vaddr < phdrs[i].p_memsz)
-			return pread(kcore_fd(), word, sizeof(*word),
+			return pread(kcore, word, sizeof(*word),
 				     addr - phdrs[i].p_vaddr +
 				     phdrs[i].p_offset) == sizeof(*word);
 	return false;
 }
 
+/* Its address, or 0. */
 static uint64_t symbol(const char *name)
 {
 	FILE *f = fopen("/proc/kallsyms", "re");
+	uint64_t addr = 0, at;
 	char line[256], found[128];
-	uint64_t addr;
 
-	if (!f)
-		bail("/proc/kallsyms: %s", strerror(errno));
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNx64 " %*c %127s", &addr, found) == 2 &&
-		    !strcmp(found, name)) {
-			fclose(f);
-			return addr;
-		}
-	}
-	bail("/proc/kallsyms: no %s", name);
+	while (f && !addr && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%" SCNx64 " %*c %127s", &at, found) == 2 &&
+		    !strcmp(found, name))
+			addr = at;
+	if (f)
+		fclose(f);
+	return addr;
 }
 
-uint64_t kcore_page_mapping(uint64_t pfn)
+static int find_vmemmap(uint64_t *base)
+{
+	int err;
+
+	kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	if (kcore < 0)
+		return -errno;
+	err = read_headers();
+	if (!err && !read_word(symbol("vmemmap_base"), base))
+		err = -ENOENT;
+	if (err)
+		close(kcore);
+	return err;
+}
+
+int kcore_page_mapping(uint64_t pfn, uint64_t *mapping)
 {
 	static uint64_t base;
-	uint64_t mapping;
+	int err = base ? 0 : find_vmemmap(&base);
 
-	if (!base) {
-		read_headers();
-		if (!read_word(symbol("vmemmap_base"), &base))
-			bail("/proc/kcore: vmemmap_base can't be read");
-	}
-	return read_word(base + pfn * STRUCT_PAGE + MAPPING, &mapping) ?
-	       mapping : 0;
+	if (err)
+		return err;
+	if (!read_word(base + pfn * STRUCT_PAGE + MAPPING, mapping))
+		*mapping = 0;
+	return 0;
 }

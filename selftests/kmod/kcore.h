@@ -8,7 +8,13 @@
 
 #include <stdint.h>
 
-/** kcore_page_mapping() - page->mapping of a frame number; 0: no such page. */
-uint64_t kcore_page_mapping(uint64_t pfn);
+/**
+ * kcore_page_mapping() - page->mapping.
+ * @pfn: of which frame.
+ * @mapping: out; 0: there is no such page.
+ *
+ * Return: 0 or -errno: /proc/kcore or /proc/kallsyms don't tell.
+ */
+int kcore_page_mapping(uint64_t pfn, uint64_t *mapping);
 
 #endif

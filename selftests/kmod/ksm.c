@@ -4,12 +4,14 @@
  */
 #include "ksm.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +26,9 @@
 #define MAPPING_ANON 1ull
 #define MAPPING_KSM 3ull
 #define MOVE_ALL 4	/* MPOL_MF_MOVE_ALL */
+/* ksmd's priority: its own, and before everybody else. */
+#define NICE_KSMD 5
+#define NICE_PREFERRED (-10)
 
 static void knob_path(char *path, size_t len, const char *knob)
 {
@@ -81,6 +86,37 @@ void ksm_run(void)
 	ksm_write("pages_to_scan", 20000);
 	ksm_write("sleep_millisecs", 2);
 	ksm_write("run", 1);
+}
+
+static pid_t pid_of_ksmd(void)
+{
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	char path[300], name[32];
+	pid_t pid = 0;
+	FILE *f;
+
+	while (proc && !pid && (entry = readdir(proc))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		f = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
+		if (!f)
+			continue;
+		if (fgets(name, sizeof(name), f) && !strcmp(name, "ksmd\n"))
+			pid = atoi(entry->d_name);
+		fclose(f);
+	}
+	if (proc)
+		closedir(proc);
+	return pid;
+}
+
+void ksm_prefer(bool prefer)
+{
+	pid_t pid = pid_of_ksmd();
+
+	if (!pid || setpriority(PRIO_PROCESS, pid,
+				prefer ? NICE_PREFERRED : NICE_KSMD))
+		bail("ksmd (%d): can't be given priority", pid);
 }
 
 void fill_page(void *page, uint64_t seed)
@@ -224,6 +260,16 @@ static bool kpageflags_say_ksm(uint64_t pfn)
 	return flags & KPF_KSM;
 }
 
+static uint64_t page_mapping(uint64_t pfn)
+{
+	uint64_t mapping;
+	int err = kcore_page_mapping(pfn, &mapping);
+
+	if (err)
+		bail("/proc/kcore: %s", strerror(-err));
+	return mapping;
+}
+
 /*
  * On 6.12 /proc/kpageflags calls every anonymous page one of KSM.  Whether it
  * does is asked of a page that KSM never saw.
@@ -243,7 +289,7 @@ static bool kpageflags_lie(void)
 	*page = 1;
 	pfn = pagemap_entry(page) & PM_PFN;
 	lie = kpageflags_say_ksm(pfn);
-	mapping = lie ? kcore_page_mapping(pfn) : MAPPING_ANON;
+	mapping = lie ? page_mapping(pfn) : MAPPING_ANON;
 	if ((mapping & MAPPING_FLAGS) != MAPPING_ANON)
 		bail("/proc/kcore: an anonymous page's mapping is %llx",
 		     (unsigned long long)mapping);
@@ -254,8 +300,7 @@ static bool kpageflags_lie(void)
 static bool pfn_is_ksm(uint64_t pfn)
 {
 	if (kpageflags_lie())
-		return (kcore_page_mapping(pfn) & MAPPING_FLAGS) ==
-		       MAPPING_KSM;
+		return (page_mapping(pfn) & MAPPING_FLAGS) == MAPPING_KSM;
 	return kpageflags_say_ksm(pfn);
 }
 

@@ -23,6 +23,11 @@ int ksm_try_write(const char *knob, long value);
 void ksm_reset(void);
 /* ksmd as fast as it goes. */
 void ksm_run(void);
+/*
+ * Whether ksmd goes before everybody else: else others who keep the CPUs busy
+ * leave it a scan of their memory in 20 seconds.
+ */
+void ksm_prefer(bool prefer);
 
 /* The content of which @seed is the name; never zero. */
 void fill_page(void *page, uint64_t seed);

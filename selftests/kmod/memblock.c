@@ -20,7 +20,7 @@
 #define BLOCKS 4096
 #define MPOL_DEFAULT 0
 #define MPOL_PREFERRED 1
-#define STUCK_MS 30000
+#define STUCK_MS 60000
 /* So many pages one after the other aren't just what a CPU had left. */
 #define RUN 1024
 #define STEP 16

@@ -27,8 +27,9 @@ SECONDS = int(os.environ.get("UMIG_CHURN_SECONDS") or 30)
 CMDLINE = "movablecore=1G numa=fake=2"
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 DEBUG = ["env", "UMIG_KO=/umig-debug.ko"]
-# The debug kernel takes that many times as long, and needs memory for itself.
-SLOW = 10 if debug_kernel.wanted() else 1
+# Programs wait that many times as long before they give up: the machine may be
+# busy, the debug kernel is slow; and that one needs memory for itself.
+SLOW = 10 if debug_kernel.wanted() else 3
 MEMORY = "3G" if debug_kernel.wanted() else "2G"
 # For a host into which memory can be plugged; the debug kernel has no ACPI.
 PLUGGABLE = "2G,slots=1,maxmem=8G"

@@ -65,17 +65,19 @@ exec /bin/agent /dev/vport0p1
 """
 
 
-def program(name, static=True):
-    """The path of @name, compiled from name.c here."""
-    source = os.path.join(HERE, name + ".c")
+def program(name, static=True, also=()):
+    """The path of @name, compiled from name.c here.
+
+    @also: other sources that it needs, relative to here, with their headers.
+    """
+    sources = [os.path.join(HERE, s) for s in (name + ".c", *also)]
 
     def compile_it(path):
         run(["cc", *CFLAGS, *(["-static"] if static else []), "-o", path,
-             source])
+             *(s for s in sources if s.endswith(".c"))])
 
-    with open(source, "rb") as f:
-        k = cache.key(f.read(), pathlib.Path(HERE, "bytes.h"),
-                      " ".join(CFLAGS), str(static))
+    k = cache.key(*map(pathlib.Path, sources), pathlib.Path(HERE, "bytes.h"),
+                  " ".join(CFLAGS), str(static))
     return cache.entry("programs", f"{os.path.basename(name)}-{k}",
                        compile_it)
 

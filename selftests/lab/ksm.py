@@ -21,7 +21,8 @@ State = collections.namedtuple("State", COUNTERS)
 
 def walker():
     """What a cluster's files need for walk()."""
-    return image.program("ksmwalk"), "/bin/ksmwalk"
+    return image.program("ksmwalk", also=(
+        "../kmod/kcore.c", "../kmod/kcore.h")), "/bin/ksmwalk"
 
 
 def speed(host, pages, sleep_ms=10, run=1):

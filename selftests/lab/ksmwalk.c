@@ -2,7 +2,8 @@
 /*
  * The reference walk: which pages of processes KSM has merged, and their
  * content, found by means of /proc alone and without any help of the module
- * that it is used to judge.
+ * that it is used to judge.  Where /proc/kpageflags can't be believed, it asks
+ * /proc/kcore.
  *
  *	ksmwalk PID [FIRST-END]
  *
@@ -32,7 +33,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "../kmod/kcore.h"
 
 #define VERSION 1
 #define PAGE 4096
@@ -41,6 +45,9 @@
 #define PM_PRESENT (1ull << 63)
 #define PM_PFN ((1ull << 55) - 1)
 #define KPF_KSM (1ull << 21)
+/* The low bits of page->mapping. */
+#define MAPPING_FLAGS 3ull
+#define MAPPING_KSM 3ull
 
 enum {
 	PAGE_PRESENT = 1 << 0,
@@ -59,6 +66,8 @@ struct range {
 };
 
 static int pagemap = -1, kpageflags = -1, mem = -1;
+/* /proc/kpageflags calls every anonymous page one of KSM, as on 6.12. */
+static bool kpageflags_lie;
 
 static void die(const char *what)
 {
@@ -98,25 +107,64 @@ static bool digest_page(const uint64_t *w, uint64_t digest[2])
 	return !any;
 }
 
+static bool is_merged(uint64_t pfn, uint64_t flags)
+{
+	uint64_t mapping;
+	int err;
+
+	if (!(flags & KPF_KSM) || !kpageflags_lie)
+		return flags & KPF_KSM;
+	err = kcore_page_mapping(pfn, &mapping);
+	if (err) {
+		errno = -err;
+		die("/proc/kcore");
+	}
+	return (mapping & MAPPING_FLAGS) == MAPPING_KSM;
+}
+
+static uint64_t page_flags(uint64_t pfn)
+{
+	uint64_t flags;
+
+	if (pread(kpageflags, &flags, 8, pfn * 8) != 8)
+		die("/proc/kpageflags");
+	return flags;
+}
+
 /* The pfn if @entry is of a KSM page, else 0. */
 static uint64_t merged_pfn(uint64_t entry)
 {
-	uint64_t pfn = entry & PM_PFN, flags;
+	uint64_t pfn = entry & PM_PFN;
 
 	if (!(entry & PM_PRESENT) || !pfn)
 		return 0;
-	if (pread(kpageflags, &flags, 8, pfn * 8) != 8)
-		die("/proc/kpageflags");
-	return flags & KPF_KSM ? pfn : 0;
+	return is_merged(pfn, page_flags(pfn)) ? pfn : 0;
 }
 
-static uint64_t pagemap_entry(uint64_t addr)
+static uint64_t pagemap_entry(int fd, uint64_t addr)
 {
 	uint64_t entry;
 
-	if (pread(pagemap, &entry, 8, addr / PAGE * 8) != 8)
+	if (pread(fd, &entry, 8, addr / PAGE * 8) != 8)
 		die("pagemap");
 	return entry;
+}
+
+/* What is said of a page that KSM never saw? */
+static void doubt_kpageflags(void)
+{
+	int fd = open_proc("self", "pagemap");
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	uint64_t entry;
+
+	if (page == MAP_FAILED)
+		die("mmap");
+	*page = 1;
+	entry = pagemap_entry(fd, (uintptr_t)page);
+	kpageflags_lie = page_flags(entry & PM_PFN) & KPF_KSM;
+	munmap(page, PAGE);
+	close(fd);
 }
 
 static void walk_page(uint64_t addr, uint64_t entry, struct record *r)
@@ -126,7 +174,7 @@ static void walk_page(uint64_t addr, uint64_t entry, struct record *r)
 	*r = (struct record){ .flags = entry & PM_PRESENT ? PAGE_PRESENT : 0 };
 	if (!pfn || pread(mem, page, PAGE, addr) != PAGE)
 		return;
-	if (merged_pfn(pagemap_entry(addr)) != pfn)
+	if (merged_pfn(pagemap_entry(pagemap, addr)) != pfn)
 		return;
 	r->flags |= PAGE_MERGED;
 	if (digest_page(page, r->digest))
@@ -185,11 +233,12 @@ static int count_all(void)
 {
 	static uint64_t flags[8192];
 	unsigned long count = 0;
+	uint64_t pfn = 0;
 	ssize_t n;
 
 	while ((n = read(kpageflags, flags, sizeof(flags))) > 0)
 		for (ssize_t i = 0; i < n / 8; i++)
-			count += !!(flags[i] & KPF_KSM);
+			count += is_merged(pfn++, flags[i]);
 	if (n < 0)
 		die("/proc/kpageflags");
 	printf("%lu\n", count);
@@ -212,6 +261,7 @@ int main(int argc, char **argv)
 	kpageflags = open("/proc/kpageflags", O_RDONLY);
 	if (kpageflags < 0)
 		die("/proc/kpageflags");
+	doubt_kpageflags();
 	if (!strcmp(argv[1], "count"))
 		return count_all();
 	pagemap = open_proc(argv[1], "pagemap");

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What bench/run makes of runs: contents, medians, claims, plots.  No VM."""
 
+import argparse
+import contextlib
+import importlib.machinery
+import importlib.util
 import os
 import sys
 import tempfile
@@ -11,14 +15,14 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 sys.dont_write_bytecode = True
 
-from live import BenchError, module                             # noqa: E402
+from live import BenchError, WrongPage, module                  # noqa: E402
 from live.claims import claims                                  # noqa: E402
 from live.contents import (Contents, Recipe, synthesize,        # noqa: E402
                            wrong_pages)
 from live.guest import PAGE, Guest, Load                        # noqa: E402
 from live.measure import _gaps_ms                               # noqa: E402
 from live.modes import Mode, choose                             # noqa: E402
-from live.plan import DEFAULT, PARTS, cells                     # noqa: E402
+from live.plan import DEFAULT, PARTS, Cell, cells               # noqa: E402
 from live.summary import summarize, table                       # noqa: E402
 from live.svg import plot                                       # noqa: E402
 
@@ -46,6 +50,29 @@ def run(mode, part="loopback", load="idle", **more):
            "beside_target_bytes": 1 << 20, "memory_bytes": 1 << 30,
            "nonzero_bytes": PAGE}
     return {**out, **more}
+
+
+def bench_run():
+    """The program, whose name is no module's."""
+    loader = importlib.machinery.SourceFileLoader(
+        "bench_run", os.path.join(ROOT, "bench/run"))
+    found = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader("bench_run", loader))
+    loader.exec_module(found)
+    return found
+
+
+def run_cell(cell, runs, measure):
+    """The runs of a cell with @measure in place of a migration."""
+    program, out = bench_run(), []
+    program.make_link = lambda *_: contextlib.nullcontext()
+    program.measure = measure
+    program.say = lambda *_: None
+    mode = Mode("umig-a", "umig", lambda *_: contextlib.nullcontext(), {})
+    program.cell_runs(
+        cell, argparse.Namespace(runs=runs, limit=1), [mode],
+        argparse.Namespace(memory=1 << 30, contents=None), out)
+    return out
 
 
 def claimed(runs, words):
@@ -151,6 +178,16 @@ def test_run_that_has_not_ended_is_held_against_umig():
     assert claimed(runs, "umig-auto-ring: has not")["holds"] is None
 
 
+def test_second_vcpu_is_to_be_left_alone():
+    for full, holds in ((0, True), (1, False)):
+        vcpus = [{"ring_full": 9, "held_ns": 9},
+                 {"ring_full": full, "held_ns": 0}]
+        runs = [run("umig-auto-ring", part="1g-hard", guest_speed=1,
+                    load=str(PARTS["1g-hard"][0].load), vcpus=vcpus)]
+        assert claimed(runs, "ring-full exits")["holds"] is holds
+        assert claimed(runs, "held back for")["holds"] is True
+
+
 def test_costs_of_the_module_are_told_or_why_not():
     costs = {"range_us": 2.0, "confirm_us": 4.0, "fill_us": 6.0,
              "memcpy_us": 2.0, "movsb_us": 3.0, "digest_us": 8.0}
@@ -173,6 +210,29 @@ def test_best_of_qemu_is_the_least():
 def test_claim_without_runs_says_why():
     found = claims([])
     assert all(c["holds"] is None and c["why"] for c in found)
+
+
+def test_wrong_page_fails_a_run_and_the_next_is_run():
+    def measure(*_):
+        made.append(1)
+        if len(made) == 2:
+            raise WrongPage("1 wrong pages, the first at 0x5000")
+        return {"completed": True}
+
+    made = []
+    runs = run_cell(Cell("loopback", "loopback", Load()), 3, measure)
+    assert [r["completed"] for r in runs] == [True, False, True]
+    assert "0x5000" in runs[1]["why"] and runs[1]["wrong"]
+    runs = [run("umig-a"), run("umig-a", completed=False, wrong=True)]
+    assert claimed(runs, "wrong page")["holds"] is False
+    assert claimed(runs[:1], "wrong page")["holds"] is True
+
+
+def test_memory_is_compared_as_often_as_the_cell_says():
+    seen = []
+    run_cell(Cell("blackout", "1g", Load(), compare=2), 4,
+             lambda *args: seen.append(args[-1]) or {"completed": True})
+    assert seen == [True, False, True, False]
 
 
 def test_blackout_needs_two_hundred_runs():

@@ -423,6 +423,26 @@ static void the_status_names_vm_and_group(void **state)
 	client_close(c);
 }
 
+static void each_vcpu_is_counted_for_itself(void **state)
+{
+	struct control_client *c = proc_client(&vm);
+	struct err err;
+	json_t *dirty = proc_ask(c, "query-dirty", NULL, &err);
+	json_t *vcpus = json_object_get(dirty, "vcpus");
+	json_int_t full[2];
+
+	(void)state;
+	assert_int_equal(json_array_size(vcpus), 2);
+	full[0] = json_integer_value(json_object_get(
+		json_array_get(vcpus, 0), "exits-ring-full"));
+	full[1] = json_integer_value(json_object_get(
+		json_array_get(vcpus, 1), "exits-ring-full"));
+	assert_int_equal(full[0], 7);
+	assert_int_equal(full[1], 0);
+	json_decref(dirty);
+	client_close(c);
+}
+
 static void every_listed_command_exists(void **state)
 {
 	struct control_client *c = proc_client(&vm);
@@ -544,6 +564,7 @@ int main(void)
 		cmocka_unit_test(one_too_many_is_turned_away),
 		cmocka_unit_test(all_hear_of_events),
 		cmocka_unit_test(the_status_names_vm_and_group),
+		cmocka_unit_test(each_vcpu_is_counted_for_itself),
 		cmocka_unit_test(every_listed_command_exists),
 		cmocka_unit_test(the_socket_is_its_owners),
 		cmocka_unit_test(a_live_socket_is_refused),

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "migrate/delta_cache.h"
+#include "migrate/deltas.h"
 #include "migrate/place.h"
 #include "wire/delta.h"
 #include "wire/pages.h"
@@ -160,32 +160,113 @@ static void the_base_is_what_was_sent(void **state)
 	delta_cache_exit(&c);
 }
 
-/* Those sent longest ago make room; nobody gets another page's content. */
+static uint64_t keep_those_with_room(struct delta_cache *c, uint64_t from,
+				     uint64_t to, uint32_t round, int rc)
+{
+	uint8_t page[PAGE] = { 0 }, delta[DELTA_BYTES_MAX];
+	uint64_t i, kept = 0;
+	uint32_t base;
+
+	for (i = from; i < to; i++) {
+		if (!delta_cache_has_room(c, i, round))
+			continue;
+		memcpy(page, &i, sizeof(i));
+		assert_int_equal(delta_cache_send(c, i, round, page, delta,
+						  &base), rc);
+		if (!rc)
+			assert_int_equal(base, round - 1);
+		kept++;
+	}
+	return kept;
+}
+
+/*
+ * Who was sent in this round or the last stays; then those sent longest ago make
+ * room.  Nobody gets another page's content.
+ */
 static void the_cache_is_bounded(void **state)
 {
 	const uint64_t room = (1 << 20) / PAGE;
-	uint8_t page[PAGE] = { 0 }, delta[DELTA_BYTES_MAX];
 	struct delta_cache c;
-	uint32_t base;
-	uint64_t i;
 
 	(void)state;
 	assert_int_equal(delta_cache_init(&c, 1 << 20), 0);
-	for (i = 0; i < 2 * room; i++) {
-		memcpy(page, &i, sizeof(i));
-		assert_int_equal(delta_cache_send(&c, i, 1, page, delta,
-						  &base), -ENOENT);
-	}
-	for (i = room; i < 2 * room; i++) {
-		memcpy(page, &i, sizeof(i));
-		assert_int_equal(delta_cache_send(&c, i, 2, page, delta,
-						  &base), 0);
-		assert_int_equal(base, 1);
-	}
-	for (i = 0; i < room; i++)
-		assert_int_equal(delta_cache_send(&c, i, 3, page, delta,
-						  &base), -ENOENT);
+	assert_int_equal(keep_those_with_room(&c, 0, 2 * room, 1, -ENOENT),
+			 room);
+	assert_int_equal(keep_those_with_room(&c, 0, 2 * room, 2, 0), room);
+	assert_int_equal(keep_those_with_room(&c, room, 2 * room, 3, 0), 0);
+	assert_int_equal(keep_those_with_room(&c, room, 3 * room, 4, -ENOENT),
+			 room);
+	assert_int_equal(keep_those_with_room(&c, room, 3 * room, 5, 0), room);
+	assert_int_equal(keep_those_with_room(&c, 0, room, 6, -ENOENT), 0);
+	delta_cache_clear(&c);
+	assert_int_equal(keep_those_with_room(&c, 0, 2 * room, 6, -ENOENT),
+			 room);
 	delta_cache_exit(&c);
+}
+
+/* A round of @n pages of which each has @changed bytes that are new. */
+static uint64_t round_of(struct deltas *d, uint32_t round, uint64_t n,
+			 unsigned int changed)
+{
+	uint64_t i, sent = d->sent;
+	uint8_t page[PAGE];
+
+	deltas_begin_round(d, round);
+	for (i = 0; i < n; i++) {
+		if (!deltas_wants(d, i))
+			continue;
+		memset(page, (int)i, PAGE);
+		memset(page, (int)round, changed);
+		deltas_take(d, i, page);
+		assert_memory_equal(d->page, page, PAGE);
+	}
+	return d->sent - sent;
+}
+
+static void deltas_are_of_pages_sent_again(void **state)
+{
+	struct deltas d;
+
+	(void)state;
+	assert_int_equal(deltas_init(&d), 0);
+	assert_int_equal(round_of(&d, 1, 1000, 8), 0);
+	assert_int_equal(round_of(&d, 2, 1000, 8), 0);
+	assert_int_equal(round_of(&d, 3, 1000, 8), 1000);
+	deltas_forget(&d, 7);
+	assert_int_equal(round_of(&d, 4, 1000, 8), 999);
+	/* more than there is room for: some, and always the same */
+	round_of(&d, 5, 10 * DELTA_CACHE_BYTES / PAGE, 8);
+	assert_int_equal(round_of(&d, 6, 10 * DELTA_CACHE_BYTES / PAGE, 8),
+			 DELTA_CACHE_BYTES / PAGE);
+	deltas_exit(&d);
+}
+
+/* If they don't pay, nothing is kept for a while, each time longer. */
+static void deltas_that_do_not_pay_are_left(void **state)
+{
+	uint32_t round, tries = 0, last = 0, gap = 0;
+	struct deltas d;
+
+	(void)state;
+	assert_int_equal(deltas_init(&d), 0);
+	for (round = 1; round < 200; round++) {
+		round_of(&d, round, 2 * DELTAS_WINDOW, PAGE);
+		if (d.learning == last)
+			continue;
+		assert_true(round - last > gap);
+		gap = round - last;
+		last = round;
+		tries++;
+	}
+	assert_int_equal(d.sent, 0);
+	assert_true(tries > 2 && tries < 8);
+	/* and begin again with nothing known of before */
+	while (!d.on)
+		round_of(&d, round++, 10, 8);
+	assert_int_equal(d.sent, 0);
+	assert_int_equal(round_of(&d, round, 10, 8), 10);
+	deltas_exit(&d);
 }
 
 /* struct there - A destination of four pages. */
@@ -324,6 +405,8 @@ int main(void)
 		cmocka_unit_test(malformed_deltas_change_nothing),
 		cmocka_unit_test(the_base_is_what_was_sent),
 		cmocka_unit_test(the_cache_is_bounded),
+		cmocka_unit_test(deltas_are_of_pages_sent_again),
+		cmocka_unit_test(deltas_that_do_not_pay_are_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,16 @@ void fake_vm_write(struct fake_vm *vm, uint64_t index, uint64_t seed)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+void fake_vm_patch(struct fake_vm *vm, uint64_t index, unsigned int at,
+		   unsigned int count, uint8_t byte)
+{
+	pthread_mutex_lock(&vm->lock);
+	memset(fake_vm_page(vm, index) + at, byte, count);
+	if (vm->tracking)
+		bitmap_set(vm->dirty, index);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 static const struct memslots *fake_memory(void *arg)
 {
 	struct fake_vm *vm = arg;

@@ -48,6 +48,10 @@ void fake_vm_exit(struct fake_vm *vm);
 /** fake_vm_write() - The guest writes a page: @seed 0: zeroes. */
 void fake_vm_write(struct fake_vm *vm, uint64_t index, uint64_t seed);
 
+/** fake_vm_patch() - It writes @count bytes of it, from @at on. */
+void fake_vm_patch(struct fake_vm *vm, uint64_t index, unsigned int at,
+		   unsigned int count, uint8_t byte);
+
 /** fake_page() - The content for a seed. */
 void fake_page(uint8_t *page, uint64_t seed);
 

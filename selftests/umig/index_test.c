@@ -18,6 +18,7 @@
 
 #include "control/coverage.h"
 #include "control/index_top.h"
+#include "control/ksm_warning.h"
 #include "mem/ksm_state.h"
 #include "mem/umigdev.h"
 #include "scratch.h"
@@ -145,6 +146,32 @@ static void test_advice_with_an_advisor(void **state)
 	assert_advice("echo scan-time > /sys/kernel/mm/ksm/advisor_mode");
 	write_text("advisor_mode", "none [scan-time]\n");
 	assert_advice("advisor_target_scan_time");
+}
+
+static void test_warning_at_start(void **state)
+{
+	char device[4096], text[300];
+	const uint64_t gib = 1 << 30;
+
+	(void)state;
+	write_ksm();
+	write_text("pages_unshared", "0\n");
+	write_text("pages_to_scan", "1000\n");
+	snprintf(device, sizeof(device), "%s/umig", dir);
+	/* without the module nobody cares */
+	assert_false(ksm_warning(dir, device, 100 * gib, text, sizeof(text)));
+	write_text("umig", "");
+	assert_false(ksm_warning(dir, device, gib, text, sizeof(text)));
+	/* 6 million pages there, 26 million more come */
+	assert_true(ksm_warning(dir, device, 100 * gib, text, sizeof(text)));
+	assert_non_null(strstr(text, "644 s for a pass"));
+	assert_non_null(strstr(text, "echo 5400 > /sys/kernel/mm/ksm/pages_to_scan"));
+	write_text("run", "0\n");
+	assert_true(ksm_warning(dir, device, gib, text, sizeof(text)));
+	assert_non_null(strstr(text, "echo 1 > /sys/kernel/mm/ksm/run"));
+	write_text("run", "");
+	assert_true(ksm_warning(dir, device, gib, text, sizeof(text)));
+	assert_non_null(strstr(text, "run"));
 }
 
 /* What @fn prints, without its newlines. */
@@ -316,6 +343,7 @@ int main(void)
 		TEST(test_no_ksm),
 		TEST(test_advice),
 		TEST(test_advice_with_an_advisor),
+		TEST(test_warning_at_start),
 		TEST(test_coverage),
 		TEST(test_top),
 		TEST(test_top_of_nothing),

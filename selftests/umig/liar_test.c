@@ -482,6 +482,52 @@ static void late_answer_does_not_name_a_page_written_since(void **state)
 	assert_int_equal(f->end.last.index_cancelled, 1);
 }
 
+static void patch_page_0(struct fake_vm *vm)
+{
+	fake_vm_patch(vm, 0, vm->harvests % UMIG_PAGE_SIZE, 1, vm->harvests);
+}
+
+/* The next record of page 0; its round. */
+static uint32_t next_page_0(struct fixture *f, struct pages_run *run)
+{
+	uint32_t round;
+
+	do {
+		play_until(f, WIRE_PAGES);
+	} while (!has_page_0(f, run, &round));
+	return round;
+}
+
+/* Whoever lacks a delta's base gets the page, and then deltas to that. */
+static void refused_delta_comes_whole(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t round, again;
+	struct pages_run run;
+	uint64_t gfn = 0;
+	uint8_t msg[64];
+
+	f->end.params.downtime_limit_ns = 0;
+	f->end.vm.on_harvest = patch_page_0;
+	answer_hello(f);
+	do {
+		round = next_page_0(f, &run);
+	} while (run.class != WIRE_RUN_DELTA);
+	assert_true(round > 2);
+	assert_int_equal(run.base, round - 1);
+	raw_peer_send(&f->peer, WIRE_REFUSED, msg,
+		      msg_refused_encode(msg, round, &gfn, 1));
+	again = next_page_0(f, &run);
+	assert_true(again > round);
+	assert_int_equal(run.class, WIRE_RUN_PLAIN);
+	round = again;
+	again = next_page_0(f, &run);
+	assert_int_equal(run.class, WIRE_RUN_DELTA);
+	assert_int_equal(run.base, round);
+	raw_peer_close(&f->peer);
+	assert_true(end_wait_final(&f->end));
+}
+
 /* How the source names a page to a peer of @version that wants @proof. */
 static uint8_t class_of_held(struct fixture *f, uint16_t version,
 			     uint32_t proof)
@@ -858,6 +904,7 @@ int main(void)
 		SOURCE_TEST(offers_without_an_answer_end_it),
 		SOURCE_TEST(refusals_without_end_end_it),
 		SOURCE_TEST(late_answer_does_not_name_a_page_written_since),
+		SOURCE_TEST(refused_delta_comes_whole),
 		TARGET_TEST(full_script_starts_the_guest),
 		TARGET_TEST(target_goes_on_waiting_after_garbage),
 		TARGET_TEST(target_goes_on_waiting_after_half_a_hello),

@@ -143,6 +143,7 @@ static void only_the_offender_is_slowed_down(void **state)
 	vm_vcpu_counters(vm, 1, &c);
 	assert_int_equal(c.holds, 0);
 	assert_int_equal(c.exits_ring_full, 0);
+	assert_false(vm_vcpu_counters(vm, 2, &c));
 
 	assert_int_equal(vm_ops_kvm.throttle(vm, 0, 10), 0);
 	vm_vcpu_counters(vm, 0, &c);

@@ -353,6 +353,25 @@ static int migrate_settle(struct vmproc *p, const json_t *args, json_t **ret,
 	return rc;
 }
 
+static json_t *vcpus_json(struct vm *vm)
+{
+	json_t *list = json_array();
+	struct vm_vcpu_counters c;
+	unsigned int i;
+
+	for (i = 0; vm_vcpu_counters(vm, i, &c); i++)
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:I, s:I, s:I}",
+					"dirtied", (json_int_t)c.dirtied,
+					"exits-ring-full",
+					(json_int_t)c.exits_ring_full,
+					"holds", (json_int_t)c.holds,
+					"held-ns", (json_int_t)c.held_ns,
+					"held-longest-ns",
+					(json_int_t)c.held_longest_ns));
+	return list;
+}
+
 static int query_dirty(struct vmproc *p, const json_t *args, json_t **ret,
 		       struct err *err)
 {
@@ -362,7 +381,7 @@ static int query_dirty(struct vmproc *p, const json_t *args, json_t **ret,
 	(void)err;
 	vm_counters(p->vm, &c);
 	*ret = json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 		"source", vm_ops_kvm.dirty_source(p->vm),
 		"exits", (json_int_t)c.exits,
 		"exits-io", (json_int_t)c.exits_io,
@@ -376,7 +395,8 @@ static int query_dirty(struct vmproc *p, const json_t *args, json_t **ret,
 		"log-gets", (json_int_t)c.log_gets,
 		"device-marked", (json_int_t)c.device_marked,
 		"harvests", (json_int_t)c.harvests,
-		"harvested-pages", (json_int_t)c.harvested_pages);
+		"harvested-pages", (json_int_t)c.harvested_pages,
+		"vcpus", vcpus_json(p->vm));
 	return *ret ? 0 : -ENOMEM;
 }
 

@@ -22,11 +22,12 @@ static json_int_t num(uint64_t v)
 static json_t *pages_json(const struct migrate_report *r, bool live)
 {
 	json_t *pages = json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"total", num(r->pages_total), "zero", num(r->pages_zero),
 		"held", num(r->pages_held),
 		"duplicate", num(r->pages_duplicate),
 		"plain", num(r->pages_plain), "resent", num(r->pages_resent),
+		"delta", num(r->pages_delta),
 		"dirtied", num(r->pages_dirtied));
 
 	if (live && json_object_set_new(pages, "remaining",

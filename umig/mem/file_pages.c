@@ -179,13 +179,13 @@ static const struct content *content_of(const struct file_pages *fp,
  */
 #define RUN_PAGES 64
 
-/* How many of @items are neighbours in the image and in the guest, >= 1. */
+/* How many of @items are neighbours in image and guest, and alike, >= 1. */
 static unsigned int run_length(const struct file_pages *fp,
 			       const struct place_item *items, unsigned int nr)
 {
 	unsigned int n = 1;
 
-	while (n < nr && n < RUN_PAGES &&
+	while (n < nr && n < RUN_PAGES && items[n].fresh == items->fresh &&
 	       content_of(fp, &items[n])->page ==
 		       content_of(fp, &items[n - 1])->page + 1 &&
 	       (uint8_t *)items[n].hva ==
@@ -224,7 +224,8 @@ static void place_run(struct file_pages *fp, struct place_item *items,
 	page_sum_t sum;
 	int64_t got;
 
-	populate(items->hva, nr);
+	if (items->fresh)
+		populate(items->hva, nr);
 	got = image_read(fp->image, items->hva, (uint64_t)nr * UMIG_PAGE_SIZE,
 			 content_of(fp, items)->page * UMIG_PAGE_SIZE);
 	whole = got < 0 ? 0 : got / UMIG_PAGE_SIZE;

@@ -157,6 +157,7 @@ int page_source_many_open(struct page_source **out,
 		return err_set(err, -ENOMEM, "out of memory");
 	while (mp->nr < nr) {
 		mp->list[mp->nr] = list[mp->nr];
+		mp->ps.shares |= list[mp->nr]->shares;
 		mp->nr++;
 	}
 	memcpy(mp->ps.key_id, list[0]->key_id, sizeof(mp->ps.key_id));

@@ -175,7 +175,6 @@ int digest_source_module_open(struct digest_source **out, struct err *err)
 struct module_pages {
 	struct page_source ps;
 	int fd;
-	bool share;	/* else copy */
 	uint32_t leases[BATCH];
 	struct umig_fill_item items[BATCH];
 };
@@ -200,7 +199,7 @@ static int fill_or_share(struct module_pages *mp, unsigned int nr)
 	unsigned int i;
 	int rc;
 
-	if (!mp->share)
+	if (!mp->ps.shares)
 		return umigdev_fill(mp->fd, mp->items, nr);
 	rc = umigdev_share(mp->fd, mp->items, nr);
 	for (i = 0; i < nr && rc >= 0; i++) {
@@ -280,7 +279,7 @@ int page_source_module_open(struct page_source **out, const char *group,
 		return rc;
 	}
 	mp->ps.name = "umig.ko";
-	mp->share = info.features & UMIG_FEATURE_SHARE;
+	mp->ps.shares = info.features & UMIG_FEATURE_SHARE;
 	mp->ps.offer = module_offer;
 	mp->ps.place = module_place;
 	mp->ps.release_all = module_release_all;

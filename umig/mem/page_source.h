@@ -7,6 +7,7 @@
 #ifndef UMIG_MEM_PAGE_SOURCE_H
 #define UMIG_MEM_PAGE_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -15,10 +16,17 @@
 #define PLACE_BATCH 512
 #define PAGE_SOURCES_MAX 16
 
-/** struct place_item - One page to place: in: @lease, @hva; out: @result. */
+/**
+ * struct place_item - One page to place.
+ * @lease: in: of which content,
+ * @hva: where.
+ * @fresh: in: nothing has been written there yet (mem/fresh.h): a hint.
+ * @result: out.
+ */
 struct place_item {
 	uint64_t lease;
 	void *hva;
+	bool fresh;
 	int result;	/* 0, or -errno: the page must be sent plain */
 };
 
@@ -26,6 +34,7 @@ struct place_item {
  * struct page_source - One holder of pages.
  * @name: for messages and the report.
  * @key_id: as in &struct digest_source.
+ * @shares: pages may be shared: memory had better not be populated for them.
  * @offer: which of @nr digests are held.  @leases[i] is 0 (not held) or a
  *	promise that place() will find that content until it is released.
  *	@nr is at most 512.
@@ -40,6 +49,7 @@ struct page_source {
 	const char *name;
 	uint8_t key_id[16];
 	uint64_t shared;
+	bool shares;
 	int (*offer)(struct page_source *ps, const digest_t *digests,
 		     unsigned int nr, uint64_t *leases);
 	int (*place)(struct page_source *ps, struct place_item *items,

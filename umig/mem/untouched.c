@@ -5,6 +5,7 @@
 #include "mem/untouched.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,18 +29,19 @@ void untouched_close(struct untouched *u)
 	u->fd = -1;
 }
 
-unsigned int untouched_find(const struct untouched *u, const void *hva,
-			    unsigned int n, uint64_t *map)
+int untouched_find(const struct untouched *u, const void *hva, unsigned int n,
+		   uint64_t *map)
 {
 	uint64_t entry[UNTOUCHED_MAX];
 	ssize_t bytes = n * sizeof(entry[0]);
 	off_t at = (uintptr_t)hva / UMIG_PAGE_SIZE * sizeof(entry[0]);
-	unsigned int i, found = 0;
+	unsigned int i;
+	int found = 0;
 
 	assert(n <= UNTOUCHED_MAX);
 	memset(map, 0, UNTOUCHED_MAX / 8);
 	if (u->fd < 0 || pread(u->fd, entry, bytes, at) != bytes)
-		return 0;
+		return -ENODATA;
 	for (i = 0; i < n; i++) {
 		if (entry[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED))
 			continue;

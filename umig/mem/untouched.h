@@ -29,9 +29,9 @@ void untouched_close(struct untouched *u);
  *
  * A page may be written as soon as this has looked: dirty logging must be on.
  *
- * Return: how many are; 0 also if that isn't known.
+ * Return: how many are; -ENODATA: that isn't known, and no bit is set.
  */
-unsigned int untouched_find(const struct untouched *u, const void *hva,
-			    unsigned int n, uint64_t *map);
+int untouched_find(const struct untouched *u, const void *hva, unsigned int n,
+		   uint64_t *map);
 
 #endif

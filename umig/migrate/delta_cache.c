@@ -4,6 +4,7 @@
  */
 #include "migrate/delta_cache.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,22 @@ static struct delta_entry *oldest(const struct delta_cache *c, uint64_t index)
 	return old;
 }
 
+/*
+ * A working set is sent in the same order each round.  If it is larger than the
+ * cache, to make room for each of its pages would be to find none of them again:
+ * what was sent in this round or the last stays.
+ */
+static bool stays(const struct delta_entry *e, uint32_t round)
+{
+	return e->round && e->round + 1 >= round;
+}
+
+bool delta_cache_has_room(const struct delta_cache *c, uint64_t index,
+			  uint32_t round)
+{
+	return find(c, index) || !stays(oldest(c, index), round);
+}
+
 int delta_cache_send(struct delta_cache *c, uint64_t index, uint32_t round,
 		     const void *page, void *room, uint32_t *base)
 {
@@ -77,6 +94,7 @@ int delta_cache_send(struct delta_cache *c, uint64_t index, uint32_t round,
 		rc = delta_encode(kept, page, room, DELTA_BYTES_MAX);
 	} else {
 		e = oldest(c, index);
+		assert(!stays(e, round));
 		kept = c->pages + (e - c->entry) * PAGE;
 	}
 	*e = (struct delta_entry){
@@ -94,4 +112,9 @@ void delta_cache_forget(struct delta_cache *c, uint64_t index)
 
 	if (e)
 		e->round = 0;
+}
+
+void delta_cache_clear(struct delta_cache *c)
+{
+	memset(c->entry, 0, c->sets * WAYS * sizeof(*c->entry));
 }

@@ -2,7 +2,8 @@
 /*
  * What was sent last of pages that are sent again and again, so that the next
  * time only the difference goes.  Bounded: the page of its set that was sent
- * longest ago makes room.  One thread.
+ * longest ago makes room, unless that was in this round or the last.  One
+ * thread.
  *
  * Its pages are what was sent, byte for byte, never a guest's memory, which may
  * have changed since: the destination has the same, if it has that round of the
@@ -11,6 +12,7 @@
 #ifndef UMIG_MIGRATE_DELTA_CACHE_H
 #define UMIG_MIGRATE_DELTA_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,10 +50,14 @@ struct delta_cache {
 int delta_cache_init(struct delta_cache *c, size_t bytes);
 void delta_cache_exit(struct delta_cache *c);
 
+/** delta_cache_has_room() - Whether page @index can be kept in @round. */
+bool delta_cache_has_room(const struct delta_cache *c, uint64_t index,
+			  uint32_t round);
+
 /**
  * delta_cache_send() - A page is being sent: keep it, and say what has changed
  * since the last time.
- * @index: which page.
+ * @index: which page; there is room for it.
  * @round: of the record that carries it.
  * @page: its content, a copy that nobody writes.
  * @room: for the delta, DELTA_BYTES_MAX.
@@ -67,5 +73,8 @@ int delta_cache_send(struct delta_cache *c, uint64_t index, uint32_t round,
 
 /** delta_cache_forget() - It was refused, or sent otherwise. */
 void delta_cache_forget(struct delta_cache *c, uint64_t index);
+
+/** delta_cache_clear() - Forget all of them. */
+void delta_cache_clear(struct delta_cache *c);
 
 #endif

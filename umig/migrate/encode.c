@@ -15,6 +15,12 @@
 #include "migrate/offers.h"
 #include "wire/frame.h"
 
+/*
+ * Frames with fewer plain pages than this, mostly words on pages that needn't be
+ * sent, say nothing of the link: a socket always has room for them.
+ */
+#define PLAIN_COUNTS 8
+
 /* What QEMU's plain pre-copy writes for a page, and for a zero page. */
 #define PLAIN_PAGE_BYTES (4096 + 8)
 #define PLAIN_ZERO_BYTES 9
@@ -26,7 +32,9 @@ static void on_sent(void *arg, uint16_t type, size_t bytes, uint64_t busy_ns)
 
 	if ((type != WIRE_PAGES && type != WIRE_PACKED) || !e->nr_sent)
 		return;
-	packing_sent(e->packing, e->sent[e->first_sent], bytes, busy_ns);
+	if (e->sent[e->first_sent].counts)
+		packing_sent(e->packing, e->sent[e->first_sent].plan, bytes,
+			     busy_ns);
 	e->first_sent = (e->first_sent + 1) % ENCODER_FRAMES;
 	e->nr_sent--;
 }
@@ -58,13 +66,23 @@ void encoder_exit(struct encoder *e)
 	duplicates_exit(&e->dups);
 }
 
+void encoder_begin_round(struct encoder *e, uint32_t round)
+{
+	e->round = round;
+	if (e->deltas)
+		deltas_begin_round(e->deltas, round);
+}
+
 static int send_frame(struct encoder *e, uint16_t type, size_t bytes)
 {
 	unsigned int at = (e->first_sent + e->nr_sent) % ENCODER_FRAMES;
 
 	if (e->packing) {
 		assert(e->nr_sent < ENCODER_FRAMES);
-		e->sent[at] = e->plan;
+		e->sent[at].plan = e->plan;
+		e->sent[at].counts = e->plain >= PLAIN_COUNTS;
+		if (!e->sent[at].counts)
+			packing_unused(e->packing, e->plan);
 		e->nr_sent++;
 	}
 	return channel_send(e->ch, type, bytes);
@@ -126,14 +144,19 @@ static int begin_frame(struct encoder *e)
 	return 0;
 }
 
+/* A run is of one slot, also where slots touch. */
+static void break_at_slot(struct encoder *e, uint64_t gfn)
+{
+	if (e->writing && memslots_find(e->ms, gfn)->gfn == gfn)
+		pages_writer_break(&e->writer);
+}
+
 /* Room in the PAGES frame for a page; the frame before is sent if full. */
 static int add_page(struct encoder *e, uint64_t gfn, uint8_t class, void **at)
 {
 	int rc;
 
-	/* a run is of one slot, also where slots touch */
-	if (e->writing && memslots_find(e->ms, gfn)->gfn == gfn)
-		pages_writer_break(&e->writer);
+	break_at_slot(e, gfn);
 	if (e->writing) {
 		*at = pages_writer_add(&e->writer, gfn, class);
 		if (*at)
@@ -149,12 +172,30 @@ static int add_page(struct encoder *e, uint64_t gfn, uint8_t class, void **at)
 	return 0;
 }
 
+int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages)
+{
+	uint64_t gfn = memslots_gfn(e->ms, index);
+	int rc;
+
+	if (e->writing && pages_writer_add_dense(&e->writer, gfn, pages))
+		return 0;
+	rc = encoder_flush(e);
+	if (!rc)
+		rc = begin_frame(e);
+	/* an empty one has room */
+	if (!rc)
+		pages_writer_add_dense(&e->writer, gfn, pages);
+	return rc;
+}
+
 /* Keep the books on a page that is going out as @class. */
 static void account(struct encoder *e, uint64_t index, uint8_t class)
 {
 	e->count[e->class[index]]--;
 	e->count[class]++;
 	e->class[index] = class;
+	if (e->deltas && class != PAGE_CLASS_PLAIN)
+		deltas_forget(e->deltas, index);
 	e->bytes_plain_equivalent += class == PAGE_CLASS_ZERO ?
 					     PLAIN_ZERO_BYTES :
 					     PLAIN_PAGE_BYTES;
@@ -205,28 +246,85 @@ static int add_duplicate(struct encoder *e, uint64_t index, uint64_t gfn,
 	return 0;
 }
 
+/* What e->deltas has made of a page. */
+static int add_delta(struct encoder *e, uint64_t gfn)
+{
+	const struct deltas *d = e->deltas;
+	int rc;
+
+	if (e->writing) {
+		if (pages_writer_add_delta(&e->writer, gfn, d->base, d->delta,
+					   d->bytes))
+			return 0;
+		rc = encoder_flush(e);
+		if (rc)
+			return rc;
+	}
+	rc = begin_frame(e);
+	if (!rc)
+		pages_writer_add_delta(&e->writer, gfn, d->base, d->delta,
+				       d->bytes);
+	return rc;
+}
+
+/*
+ * Who reads what was sent - packing, who looks for duplicates - has @copy; else
+ * the kernel may read @page when it is sent.  @at: where it lies.
+ */
+static int add_plain(struct encoder *e, uint64_t gfn, const void *page,
+		     bool copy, void **at)
+{
+	int rc = add_page(e, gfn, WIRE_RUN_PLAIN, at);
+
+	if (rc)
+		return rc;
+	if (copy || e->packing ||
+	    !channel_borrow(e->ch, *at, page, UMIG_PAGE_SIZE))
+		memcpy(*at, page, UMIG_PAGE_SIZE);
+	e->plain++;
+	return 0;
+}
+
+/* A page that is kept: what goes is what the next delta will be to. */
+static int send_kept(struct encoder *e, uint64_t index, uint64_t gfn,
+		     uint32_t refused)
+{
+	struct deltas *d = e->deltas;
+	void *at;
+	int rc;
+
+	if (deltas_take(d, index, memslots_hva(e->ms, gfn)))
+		rc = add_delta(e, gfn);
+	else
+		rc = add_plain(e, gfn, d->page, true, &at);
+	if (rc)
+		return rc;
+	account(e, index, PAGE_CLASS_PLAIN);
+	if (refused != OFFERS_NONE)
+		duplicates_keep(&e->dups, refused, gfn, e->round, d->page);
+	return 0;
+}
+
 int encoder_bytes(struct encoder *e, uint64_t index, uint32_t refused)
 {
 	uint64_t original, gfn = memslots_gfn(e->ms, index);
 	const void *page = memslots_hva(e->ms, gfn);
+	bool offered = refused != OFFERS_NONE;
 	void *at;
 	int rc;
 
 	if (page_is_zero(page))
 		return encoder_zero(e, index);
-	if (refused != OFFERS_NONE &&
+	if (offered &&
 	    duplicates_find(&e->dups, refused, e->round, page, &original))
 		return add_duplicate(e, index, gfn, original);
-	rc = add_page(e, gfn, WIRE_RUN_PLAIN, &at);
+	if (e->deltas && deltas_wants(e->deltas, index))
+		return send_kept(e, index, gfn, refused);
+	rc = add_plain(e, gfn, page, offered, &at);
 	if (rc)
 		return rc;
-	/* packing, and who looks for duplicates, read what was sent */
-	if (e->packing || refused != OFFERS_NONE ||
-	    !channel_borrow(e->ch, at, page, UMIG_PAGE_SIZE))
-		memcpy(at, page, UMIG_PAGE_SIZE);
-	e->plain++;
 	account(e, index, PAGE_CLASS_PLAIN);
-	if (refused != OFFERS_NONE)
+	if (offered)
 		duplicates_keep(&e->dups, refused, gfn, e->round, at);
 	return 0;
 }

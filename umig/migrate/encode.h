@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Encoding: pages of one round, in any order, become PAGES frames of one
- * channel: zero, a duplicate of one that this channel has carried, held, or
- * whole; packed (PACKED) as the policy has it.  What to send, and when, is the sender's (sender.h); an encoder is
- * handed pages and knows nothing of offers, of rounds' ends or of what comes
- * back.
+ * channel: zero, a duplicate of one that this channel has carried, held, as
+ * changes to what it was, or whole; packed (PACKED) as the policy has it.  What
+ * to send, and when, is the sender's (sender.h); an encoder is handed pages and
+ * knows nothing of offers, of rounds' ends or of what comes back.
  *
  * A page is read after its dirty state was cleared: what goes out may be newer
  * than the log, never older.  Its bytes are copied at once if anybody wants to
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "mem/memslots.h"
+#include "migrate/deltas.h"
 #include "migrate/duplicates.h"
 #include "migrate/packing.h"
 #include "migrate/page_class.h"
@@ -25,6 +26,12 @@
 
 /* More frames than a channel queues. */
 #define ENCODER_FRAMES 8
+
+/** struct encoder_sent - A frame: how it was to be packed, if that @counts. */
+struct encoder_sent {
+	struct pack_plan plan;
+	bool counts;
+};
 
 /**
  * struct encoder - Its state.
@@ -39,9 +46,10 @@
  * @writer: the PAGES frame being written, if @writing,
  * @plain: with so many plain pages,
  * @plan: to be packed so; with a codec it is written to @raw first.
+ * @deltas: for pages that are sent again, borrowed; NULL: they go whole.
  * @packing: the policy; NULL: nothing is packed, and @raw isn't there.
- * @sent: plans of the frames that the channel has, in a ring: @nr_sent of them
- *	from @first_sent on.
+ * @sent: the frames that the channel has, in a ring: @nr_sent of them from
+ *	@first_sent on.
  */
 struct encoder {
 	const struct memslots *ms;
@@ -52,6 +60,7 @@ struct encoder {
 	uint64_t bytes_plain_equivalent;
 
 	struct duplicates dups;
+	struct deltas *deltas;
 	struct pages_writer writer;
 	bool writing;
 	uint32_t plain;
@@ -60,7 +69,7 @@ struct encoder {
 	struct packing *packing;
 	struct packing_worker packer;
 	uint8_t *raw;
-	struct pack_plan sent[ENCODER_FRAMES];
+	struct encoder_sent sent[ENCODER_FRAMES];
 	unsigned int first_sent;
 	unsigned int nr_sent;
 };
@@ -77,12 +86,15 @@ int encoder_init(struct encoder *e, const struct memslots *ms,
 void encoder_exit(struct encoder *e);
 
 /** encoder_begin_round() - All that was handed in is flushed. */
-static inline void encoder_begin_round(struct encoder *e, uint32_t round)
-{
-	e->round = round;
-}
+void encoder_begin_round(struct encoder *e, uint32_t round);
 
 /* The following return 0, -ENOMEM, or what the channel said. */
+
+/**
+ * encoder_dense() - @pages from @index on, of one slot, at most
+ * WIRE_BATCH_PAGES, have memory here, and will all be sent.
+ */
+int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages);
 
 /** encoder_zero() - Page @index reads as zeroes. */
 int encoder_zero(struct encoder *e, uint64_t index);
@@ -96,7 +108,7 @@ int encoder_held(struct encoder *e, uint64_t index,
 		 const struct wire_held *held, bool brief);
 
 /**
- * encoder_bytes() - Send a page by its bytes: zero, or whole.
+ * encoder_bytes() - Send a page by its bytes: zero, changes, or whole.
  * @refused: the number of the offer that the destination doesn't hold, or
  *	OFFERS_NONE: a twin of such a page can be named instead of being sent.
  */

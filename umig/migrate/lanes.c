@@ -268,12 +268,11 @@ static struct lane_batch *add_batch(struct lane *lane, uint32_t round)
 	return b;
 }
 
-bool lanes_put(struct lanes *l, uint32_t round, uint64_t first,
+bool lanes_put(struct lanes *l, uint32_t round, const uint64_t *index,
 	       unsigned int nr)
 {
 	struct lane_batch *b;
 	struct lane *lane;
-	unsigned int i;
 
 	if (!l->active)
 		return false;
@@ -281,8 +280,8 @@ bool lanes_put(struct lanes *l, uint32_t round, uint64_t first,
 	lane = find_room(l);
 	if (lane) {
 		b = add_batch(lane, round);
-		for (i = 0; i < nr; i++)
-			b->index[b->nr++] = first + i;
+		memcpy(b->index, index, nr * sizeof(*index));
+		b->nr = nr;
 	}
 	pthread_mutex_unlock(&l->lock);
 	return lane;

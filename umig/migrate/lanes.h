@@ -112,11 +112,12 @@ void lanes_exit(struct lanes *l);
 int lanes_error(struct lanes *l);
 
 /**
- * lanes_put() - Have @nr pages, from dense index @first on, sent by a lane.
+ * lanes_put() - Have @nr pages, at most WIRE_BATCH_PAGES, sent by a lane.
+ * @index: which, by dense index.
  *
  * Return: false: no lane has room.
  */
-bool lanes_put(struct lanes *l, uint32_t round, uint64_t first,
+bool lanes_put(struct lanes *l, uint32_t round, const uint64_t *index,
 	       unsigned int nr);
 
 /**

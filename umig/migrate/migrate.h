@@ -56,6 +56,7 @@
  * @pages_duplicate: by naming an earlier page of the same content,
  * @pages_plain: whole.
  * @pages_resent: times a page was sent again because the guest wrote it.
+ * @pages_delta: source: times that it went as its changes only.
  * @pages_dirtied: pages that harvests reported, all rounds together.
  * @pages_remaining: still to send in this round, about.
  * @bytes_tx: written to the connection.
@@ -106,6 +107,7 @@ struct migrate_report {
 	uint64_t pages_duplicate;
 	uint64_t pages_plain;
 	uint64_t pages_resent;
+	uint64_t pages_delta;
 	uint64_t pages_dirtied;
 	uint64_t pages_remaining;
 	uint64_t bytes_tx;

@@ -150,6 +150,12 @@ static inline bool migration_brief_proofs(const struct migration *m)
 	return m->version >= WIRE_VERSION_BRIEF && !m->full_proof;
 }
 
+/** migration_dense_runs() - Whether the peer cares what memory is dense. */
+static inline bool migration_dense_runs(const struct migration *m)
+{
+	return m->version >= WIRE_VERSION_DENSE;
+}
+
 /** migration_hello() - Fill and send our HELLO. */
 int migration_hello(struct migration *m, const struct machine *machine,
 		    uint32_t flags, const uint8_t *key_id);

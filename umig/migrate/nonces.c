@@ -40,6 +40,9 @@ const struct proof_key *nonces_find(const struct nonces *n, uint32_t number)
 	uint32_t low = 0, high = n->nr;
 
 	assert(n->nr && n->span[0].first <= number);
+	/* mostly what is asked for was answered last */
+	if (n->span[high - 1].first <= number)
+		return &n->span[high - 1].key;
 	/* span[low].first <= number < span[high].first */
 	while (high - low > 1) {
 		uint32_t middle = low + (high - low) / 2;

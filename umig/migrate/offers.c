@@ -80,6 +80,11 @@ static int grow(struct offers *o)
 	return 0;
 }
 
+void offers_prefetch(const struct offers *o, const digest_t *digest)
+{
+	__builtin_prefetch(&o->table[hash(digest) & o->table_mask]);
+}
+
 int offers_find_or_add(struct offers *o, const digest_t *digest,
 		       uint32_t *number, bool *added)
 {

@@ -63,6 +63,9 @@ struct offers {
 int offers_init(struct offers *o, uint32_t limit);
 void offers_exit(struct offers *o);
 
+/** offers_prefetch() - offers_find_or_add() will be called with @digest. */
+void offers_prefetch(const struct offers *o, const digest_t *digest);
+
 /**
  * offers_find_or_add() - The number of a digest's offer.
  * @added: set to whether it is new: PENDING, and to be sent.

@@ -15,6 +15,10 @@
 #define KEEP_PACK 0.75
 #define KEEP_LINK 0.75
 #define KEEP_RUN 0.95
+/* Less than this tells less: bytes packed, bytes sent, time computed. */
+#define WHOLE_PACK (128U << 10)
+#define WHOLE_LINK (32U << 10)
+#define WHOLE_RUN_NS 100000ULL
 /* Who waits for a CPU for so much of the time shares it with all the others. */
 #define CROWDED 0.25
 /* There, times are as good as their luck: packing must gain so much more. */
@@ -91,6 +95,12 @@ int pack_option_parse(const char *text, struct pack_option *out,
 	return err_set(err, -EINVAL,
 		       "%s: no way to compress: auto, none, lz4, zstd, or zstd:%d to zstd:%d",
 		       text, PACK_LEVEL_MIN, PACK_LEVEL_MAX);
+}
+
+/* What is left of a mean when something is added that isn't a @whole one. */
+static double kept(double keep, double added, double whole)
+{
+	return added < whole ? 1 - (1 - keep) * added / whole : keep;
 }
 
 static void rate_add(struct pack_rate *r, double keep, size_t bytes,
@@ -309,11 +319,20 @@ static void learn(struct pack_policy *p, struct pack_plan plan, size_t raw,
 		return;
 	ratio = (double)packed / raw;
 	old = k->ratio;
-	k->ratio = tried(k) ? old + (ratio - old) * NEWEST : ratio;
+	k->ratio = tried(k) ? old + (ratio - old) *
+				      (1 - kept(1 - NEWEST, raw, WHOLE_PACK)) :
+			      ratio;
 	if (carry && tried(k))
 		carry_over(p, k, k->ratio / old);
-	rate_add(&k->pack, KEEP_PACK, raw, ns);
+	rate_add(&k->pack, kept(KEEP_PACK, raw, WHOLE_PACK), raw, ns);
 	k->packed_at_ns = now_ns;
+}
+
+void pack_policy_unused(struct pack_policy *p, struct pack_plan plan)
+{
+	p->chosen--;
+	if (p->probe != NOBODY && find(p, plan) == &p->known[p->probe])
+		p->probe = NOBODY;
 }
 
 void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
@@ -334,7 +353,7 @@ void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 		return;
 	if (now_ns >= k->sent_until_ns)
 		k->link = (struct pack_rate){ 0 };
-	rate_add(&k->link, KEEP_LINK, bytes, busy_ns);
+	rate_add(&k->link, kept(KEEP_LINK, bytes, WHOLE_LINK), bytes, busy_ns);
 	stale_ns = busy_ns * LINK_STALE_TIMES;
 	if (stale_ns < LINK_STALE_NS)
 		stale_ns = LINK_STALE_NS;
@@ -345,8 +364,10 @@ void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 
 void pack_policy_ran(struct pack_policy *p, uint64_t wall_ns, uint64_t cpu_ns)
 {
-	p->run.wall_ns = p->run.wall_ns * KEEP_RUN + wall_ns;
-	p->run.cpu_ns = p->run.cpu_ns * KEEP_RUN + cpu_ns;
+	double keep = kept(KEEP_RUN, wall_ns, WHOLE_RUN_NS);
+
+	p->run.wall_ns = p->run.wall_ns * keep + wall_ns;
+	p->run.cpu_ns = p->run.cpu_ns * keep + cpu_ns;
 }
 
 static double trial_cost(const struct pack_policy *p, unsigned int i)

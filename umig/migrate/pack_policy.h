@@ -125,9 +125,12 @@ void pack_policy_init(struct pack_policy *p, const struct pack_option *option,
  * pack_policy_choose() - The plan for the next batch.
  *
  * Every batch that a plan was chosen for is told to pack_policy_sent() when it
- * has been.
+ * has been, or to pack_policy_unused().
  */
 struct pack_plan pack_policy_choose(struct pack_policy *p, uint64_t now_ns);
+
+/** pack_policy_unused() - There was hardly anything to pack by @plan. */
+void pack_policy_unused(struct pack_policy *p, struct pack_plan plan);
 
 /**
  * pack_policy_packed() - A batch was packed by @plan, in @ns of a worker's.

@@ -105,6 +105,13 @@ struct pack_plan packing_choose(struct packing *p)
 	return plan;
 }
 
+void packing_unused(struct packing *p, struct pack_plan plan)
+{
+	pthread_mutex_lock(&p->lock);
+	pack_policy_unused(&p->policy, plan);
+	pthread_mutex_unlock(&p->lock);
+}
+
 size_t packing_batch(struct packing_worker *w, struct pack_plan plan,
 		     const void *payload, size_t bytes, void *room)
 {

@@ -44,8 +44,14 @@ void packing_exit(struct packing *p);
 int packing_worker_init(struct packing_worker *w, struct packing *p);
 void packing_worker_exit(struct packing_worker *w);
 
-/** packing_choose() - The plan for the next batch; packing_sent() follows. */
+/**
+ * packing_choose() - The plan for the next batch; packing_sent() follows, or
+ * packing_unused().
+ */
 struct pack_plan packing_choose(struct packing *p);
+
+/** packing_unused() - As pack_policy_unused(). */
+void packing_unused(struct packing *p, struct pack_plan plan);
 
 /**
  * packing_run_begin() - From here to packing_run_end() this thread computes, as

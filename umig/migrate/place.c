@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/bitmap.h"
+#include "mem/huge.h"
 #include "migrate/page_class.h"
 #include "wire/delta.h"
 #include "wire/pages.h"
@@ -28,12 +29,14 @@ int placer_init(struct placer *p, const struct memslots *ms,
 		.proof = PROOF_SAMPLED,
 		.offers_limit = ms->pages * OFFERS_PER_PAGE,
 		.class = calloc(ms->pages, 1),
+		.populated = bitmap_alloc(ms->pages),
+		.huge = huge_usable() && !(pages && pages->shares),
 		.count = { [PAGE_CLASS_NONE] = ms->pages },
 	};
 	unproven_init(&p->failed);
 	fresh_init(&p->fresh);
 	pthread_mutex_init(&p->lock, NULL);
-	if (p->class && !received_init(&p->received, ms->pages))
+	if (p->class && p->populated && !received_init(&p->received, ms->pages))
 		return 0;
 	placer_exit(p);
 	return -ENOMEM;
@@ -47,6 +50,7 @@ void placer_exit(struct placer *p)
 	fresh_exit(&p->fresh);
 	free(p->offer);
 	free(p->class);
+	free(p->populated);
 	free(p->refused);
 	pthread_mutex_destroy(&p->lock);
 	*p = (struct placer){ 0 };
@@ -181,12 +185,14 @@ static void placed(struct placer *p, uint64_t index, uint32_t round,
 /**
  * struct chunk - Of pages: which are news, which had been touched before, and
  * how many these are.
+ * @fresh: none had been, nor are they populated.
  */
 struct chunk {
 	uint64_t news[BITMAP_WORDS(CHUNK_PAGES)];
 	uint64_t touched[BITMAP_WORDS(CHUNK_PAGES)];
 	uint32_t nr_news;
 	uint32_t nr_touched;
+	bool fresh;
 };
 
 /* Enter @nr pages, at most CHUNK_PAGES, that are about to be written. */
@@ -208,6 +214,7 @@ static struct chunk claim(struct placer *p, uint64_t index, uint32_t nr,
 		}
 		enter(p, index + i, round, class);
 	}
+	c.fresh = !c.nr_touched && !bitmap_test(p->populated, index);
 	pthread_mutex_unlock(&p->lock);
 	return c;
 }
@@ -215,6 +222,35 @@ static struct chunk claim(struct placer *p, uint64_t index, uint32_t nr,
 static uint32_t chunk_of(const struct pages_run *run, uint32_t at)
 {
 	return run->pages - at < CHUNK_PAGES ? run->pages - at : CHUNK_PAGES;
+}
+
+/* Whether no page of [index, index + HUGE_PAGES) has been written or populated. */
+static bool claim_dense(struct placer *p, uint64_t index)
+{
+	uint64_t end = index + HUGE_PAGES;
+	bool mine;
+
+	pthread_mutex_lock(&p->lock);
+	mine = bitmap_next(p->received.touched, end, index) == end &&
+	       !bitmap_test(p->populated, index);
+	if (mine)
+		bitmap_set_run(p->populated, index, HUGE_PAGES);
+	pthread_mutex_unlock(&p->lock);
+	return mine;
+}
+
+/* All of it will come: a huge page can hold it. */
+static int place_dense(struct placer *p, const struct pages_run *run,
+		       uint64_t index)
+{
+	void *hva = memslots_hva(p->ms, run->gfn);
+
+	if (!p->dense)
+		return -EPROTO;
+	if (p->huge && run->pages == HUGE_PAGES && huge_aligned(hva) &&
+	    claim_dense(p, index))
+		huge_populate(hva);
+	return 0;
 }
 
 /* Pages that were never touched are zero already, and stay unpopulated. */
@@ -244,7 +280,7 @@ static int place_plain(struct placer *p, const struct pages_run *run,
 	uint8_t *hva = memslots_hva(p->ms, run->gfn);
 	uint32_t i;
 
-	if (c.nr_news == run->pages && !c.nr_touched)
+	if (c.nr_news == run->pages && c.fresh)
 		return fresh_write(&p->fresh, hva, run->payload, run->pages);
 	for (i = 0; i < run->pages; i++)
 		if (bitmap_test(c.news, i))
@@ -261,9 +297,9 @@ static int place_plain(struct placer *p, const struct pages_run *run,
 static int place_delta(struct placer *p, const struct pages_run *run,
 		       uint64_t index, uint32_t round)
 {
-	if (!received_accepts(&p->received, index, round))
+	if (!accepts(p, index, round))
 		return 0;
-	if (!received_has(&p->received, index, run->base))
+	if (!has(p, index, run->base))
 		return refuse(p, run->gfn, index, round);
 	if (delta_apply(memslots_hva(p->ms, run->gfn), run->delta,
 			run->delta_bytes))
@@ -304,6 +340,7 @@ static int place_duplicate(struct placer *p, const struct pages_run *run,
 struct held_batch {
 	struct place_item items[WIRE_BATCH_PAGES];
 	uint32_t at[WIRE_BATCH_PAGES];			/* within the run */
+	uint64_t fresh[BITMAP_WORDS(WIRE_BATCH_PAGES)];	/* of the run */
 	uint32_t nr;
 	struct wire_held held[WIRE_BATCH_PAGES];	/* the run, host order */
 };
@@ -324,10 +361,14 @@ static void claim_held(struct placer *p, const struct pages_run *run,
 	uint32_t i;
 
 	batch->nr = 0;
+	memset(batch->fresh, 0, sizeof(batch->fresh));
 	pthread_mutex_lock(&p->lock);
 	for (i = 0; i < run->pages; i++) {
 		if (!received_accepts(&p->received, index + i, round))
 			continue;
+		if (!bitmap_test(p->received.touched, index + i) &&
+		    !bitmap_test(p->populated, index + i))
+			bitmap_set(batch->fresh, i);
 		bitmap_set(p->received.touched, index + i);
 		batch->at[batch->nr++] = i;
 	}
@@ -375,6 +416,7 @@ static int collect_held(struct placer *p, const struct pages_run *run,
 		batch->items[nr] = (struct place_item){
 			.lease = p->offer[batch->held[at].number].lease,
 			.hva = hva + at * UMIG_PAGE_SIZE,
+			.fresh = bitmap_test(batch->fresh, at),
 		};
 		batch->at[nr++] = at;
 	}
@@ -457,6 +499,8 @@ static int place_run(struct placer *p, const struct pages_run *run,
 		return -EPROTO;
 	index = memslots_index(p->ms, run->gfn);
 	switch (run->class) {
+	case WIRE_RUN_DENSE:
+		return place_dense(p, run, index);
 	case WIRE_RUN_ZERO:
 		return place_zero(p, run, index, round);
 	case WIRE_RUN_PLAIN:
@@ -486,7 +530,7 @@ static int place_payload(struct placer *p, struct pages_reader *reader,
 
 	while ((rc = pages_reader_next(reader, &run)) > 0) {
 		/* one frame has no use for more pages than there are */
-		pages += run.pages;
+		pages += run.class == WIRE_RUN_DENSE ? 0 : run.pages;
 		rc = pages > p->ms->pages ? -EPROTO :
 					    place_run(p, &run, reader->round,
 						      by_content);

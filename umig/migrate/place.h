@@ -50,6 +50,9 @@ struct held_offer {
  * @lock: of @received, @class and @count while there are other threads.
  * @received: what has come.
  * @fresh: for pages written for the first time.
+ * @populated: bitmap: pages that have memory though nothing was written.
+ * @dense: the source may say which memory is dense, set before any page.
+ * @huge: then that is given huge pages.
  * @proof: what the source must prove, set before the first offer,
  * @brief: and whether half of it will do.
  * @offer: by offer number.
@@ -68,6 +71,9 @@ struct placer {
 	pthread_mutex_t lock;
 	struct received received;
 	struct fresh fresh;
+	uint64_t *populated;
+	bool dense;
+	bool huge;
 	enum proof_mode proof;
 	bool brief;
 	struct held_offer *offer;

@@ -12,6 +12,7 @@
 
 #include "lib/bitmap.h"
 #include "lib/clock.h"
+#include "mem/huge.h"
 #include "migrate/page_class.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
@@ -85,12 +86,14 @@ int sender_init(struct sender *s, struct migration *m,
 	if (!s->todo || !s->next || !s->plain_only || !s->pending ||
 	    !s->round_of || !s->class ||
 	    offers_init(&s->offers, offers_limit(pages)) ||
+	    deltas_init(&s->deltas) ||
 	    encoder_init(&s->encoder, m->ms, m->ch, s->class, packing)) {
 		sender_exit(s);
 		return err_set(&m->err, -ENOMEM,
 			       "out of memory for the state of %llu pages",
 			       (unsigned long long)pages);
 	}
+	s->encoder.deltas = &s->deltas;
 	rc = further(s) ? lanes_open(&s->lanes, further(s), s->class,
 				     packing) : 0;
 	climb_init(&s->climb, s->lanes.nr);
@@ -109,6 +112,7 @@ void sender_exit(struct sender *s)
 	free(s->round_of);
 	lanes_exit(&s->lanes);
 	encoder_exit(&s->encoder);
+	deltas_exit(&s->deltas);
 	packing_exit(&s->packing);
 	free(s->class);
 	offers_exit(&s->offers);
@@ -264,44 +268,69 @@ static int send_known(struct sender *s, uint64_t index,
 	return 0;
 }
 
-/* Pages to be looked at: by a lane, or if all are busy, ourselves. */
+/* What was gathered goes by a lane, or if all are busy, ourselves. */
+static int flush_gathered(struct sender *s)
+{
+	unsigned int i, n = s->nr_gathered;
+	int rc = 0;
+
+	s->nr_gathered = 0;
+	if (!n || lanes_put(&s->lanes, s->round, s->gathered, n))
+		return 0;
+	for (i = 0; i < n && !rc; i++)
+		rc = encoder_bytes(&s->encoder, s->gathered[i], OFFERS_NONE);
+	return lost(s, rc);
+}
+
+/* A claimed page goes by its bytes, by whom doesn't matter. */
+static int gather(struct sender *s, uint64_t index)
+{
+	/* a delta can only be ours */
+	if (!s->lanes.active || deltas_wants(&s->deltas, index))
+		return lost(s, encoder_bytes(&s->encoder, index, OFFERS_NONE));
+	s->gathered[s->nr_gathered++] = index;
+	return s->nr_gathered < SENDER_BATCH ? 0 : flush_gathered(s);
+}
+
+/* @n pages more that a lane could have taken: how many lanes pay? */
+static void choose_lanes(struct sender *s, unsigned int n)
+{
+	s->unknown += n;
+	if (n && !s->m->params.channels)
+		s->lanes.active = climb_step(&s->climb, s->unknown,
+					     clock_now_ns());
+}
+
+/* Pages to be looked at. */
 static int send_seen(struct sender *s, uint64_t first, unsigned int n)
 {
 	unsigned int i;
 	int rc = 0;
 
-	for (i = 0; i < n; i++)
+	choose_lanes(s, n);
+	for (i = 0; i < n && !rc; i++) {
 		claim(s, first + i);
-	s->unknown += n;
-	if (!s->m->params.channels)
-		s->lanes.active = climb_step(&s->climb, s->unknown,
-					     clock_now_ns());
-	if (lanes_put(&s->lanes, s->round, first, n))
-		return 0;
-	for (i = 0; i < n && !rc; i++)
-		rc = encoder_bytes(&s->encoder, first + i, OFFERS_NONE);
-	return lost(s, rc);
+		rc = gather(s, first + i);
+	}
+	return rc;
 }
 
 /*
- * Pages that nothing is known of.  At first many have never been touched, and
- * had better not be.
+ * Pages of the batch that nothing is known of, from its page @at on.  At first
+ * many have never been touched, and had better not be.
  */
-static int send_unknown(struct sender *s, uint64_t first, unsigned int n)
+static int send_unknown(struct sender *s, uint64_t first, unsigned int at,
+			unsigned int n)
 {
-	uint64_t zero[BITMAP_WORDS(UNTOUCHED_MAX)];
-	const void *hva = memslots_hva(s->m->ms,
-				       memslots_gfn(s->m->ms, first));
-	unsigned int i, end;
+	const uint64_t *zero = s->batch_untouched;
+	unsigned int i, end, stop = at + n;
 	int rc = 0;
 
-	if (s->round > 1 || !untouched_find(&s->untouched, hva, n, zero))
-		return send_seen(s, first, n);
-	for (i = 0; i < n && !rc; i = end) {
-		end = bitmap_next(zero, n, i);
+	for (i = at; i < stop && !rc; i = end) {
+		end = bitmap_next(zero, stop, i);
 		if (end > i)
 			rc = send_seen(s, first + i, end - i);
-		for (; end < n && bitmap_test(zero, end) && !rc; end++)
+		for (; end < stop && bitmap_test(zero, end) && !rc; end++)
 			rc = send_zero(s, first + end);
 	}
 	return rc;
@@ -320,22 +349,65 @@ static unsigned int unknown_from(const struct sender *s, unsigned int i,
 	return k - i;
 }
 
-/* Send @n pages of one slot, from dense index @first on, as classified. */
-static int send_run(struct sender *s, uint64_t first, unsigned int n)
+/* Without digests nothing is known of any of the batch's pages. */
+static int find_digests(struct sender *s, const void *hva, unsigned int n)
 {
-	const void *hva = memslots_hva(s->m->ms,
-				       memslots_gfn(s->m->ms, first));
-	unsigned int i, k;
 	int rc;
 
+	memset(s->batch_class, DIGEST_NONE, n);
 	if (!s->digests)
-		return send_unknown(s, first, n);
+		return 0;
 	rc = s->digests->range(s->digests, hva, n, s->batch_class,
 			       s->batch_digest);
-	if (rc)
-		return err_set(&s->m->err, rc,
-			       "%s can't tell which pages are merged: %s",
-			       s->digests->name, strerror(-rc));
+	return rc ? err_set(&s->m->err, rc,
+			    "%s can't tell which pages are merged: %s",
+			    s->digests->name, strerror(-rc)) : 0;
+}
+
+/* Pages of the batch whose digests are known. */
+static unsigned int count_known(const struct sender *s, unsigned int n)
+{
+	unsigned int i, known = 0;
+
+	for (i = 0; i < n; i++)
+		known += s->batch_class[i] == DIGEST_KNOWN;
+	return known;
+}
+
+/*
+ * Whether all of the batch has memory here; and which of it has none, as at
+ * first much may.  Not worth asking the kernel if most of it has for certain:
+ * the rest is looked at.
+ */
+static bool find_untouched(struct sender *s, const void *hva, unsigned int n)
+{
+	memset(s->batch_untouched, 0, sizeof(s->batch_untouched));
+	if (s->round > 1)
+		return false;
+	return count_known(s, n) * 4 >= n * 3 ||
+	       !untouched_find(&s->untouched, hva, n, s->batch_untouched);
+}
+
+/* The destination does well to make room for a batch without gaps at once. */
+static int send_dense(struct sender *s, uint64_t first, unsigned int n)
+{
+	int rc;
+
+	if (n < HUGE_PAGES || !migration_dense_runs(s->m))
+		return 0;
+	rc = encoder_dense(&s->encoder, first, n);
+	/* before the pages that go by other channels */
+	if (!rc && s->lanes.active)
+		rc = encoder_flush(&s->encoder);
+	return lost(s, rc);
+}
+
+/* Send the batch's @n pages, from dense index @first on, as classified. */
+static int send_classified(struct sender *s, uint64_t first, unsigned int n)
+{
+	unsigned int i, k;
+	int rc = 0;
+
 	for (i = 0; i < n && !rc; i += k) {
 		k = 1;
 		switch (s->batch_class[i]) {
@@ -347,10 +419,41 @@ static int send_run(struct sender *s, uint64_t first, unsigned int n)
 			break;
 		default:
 			k = unknown_from(s, i, n);
-			rc = send_unknown(s, first + i, k);
+			rc = send_unknown(s, first, i, k);
 		}
 	}
 	return rc;
+}
+
+/* Where the batch's digests are looked for is all over memory. */
+static void prefetch_offers(const struct sender *s, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (s->batch_class[i] == DIGEST_KNOWN)
+			offers_prefetch(&s->offers, &s->batch_digest[i]);
+}
+
+/* Send @n pages of one slot, from dense index @first on. */
+static int send_run(struct sender *s, uint64_t first, unsigned int n)
+{
+	const void *hva = memslots_hva(s->m->ms,
+				       memslots_gfn(s->m->ms, first));
+	int rc = find_digests(s, hva, n);
+
+	if (!rc && find_untouched(s, hva, n))
+		rc = send_dense(s, first, n);
+	if (rc)
+		return rc;
+	prefetch_offers(s, n);
+	return send_classified(s, first, n);
+}
+
+/* At first a batch is what a huge page has, so that dense memory can be told. */
+static bool ends_batch(const struct sender *s, uint64_t index)
+{
+	return s->round == 1 && index % HUGE_PAGES == 0;
 }
 
 /*
@@ -379,6 +482,8 @@ static unsigned int take_run(struct sender *s, unsigned int max,
 		bitmap_clear(s->todo, i);
 		n++;
 		i++;
+		if (ends_batch(s, i))
+			break;
 	}
 	s->cursor = i;
 	return n;
@@ -399,11 +504,46 @@ static void prefetch_held(struct sender *s, const struct answer_msg *msg,
 		       memslots_hva(ms, memslots_gfn(ms, index)));
 }
 
+/*
+ * A page that the destination lacks.  Twins can only be named by the channel that
+ * carried the first of them: ours.
+ */
+static int send_refused(struct sender *s, uint64_t index, uint32_t number,
+			bool twins)
+{
+	if (twins || !s->lanes.active)
+		return send_bytes(s, index, number);
+	claim(s, index);
+	return gather(s, index);
+}
+
+/* All that wait on an offer which was answered. */
+static int send_waiters(struct sender *s, uint32_t number, bool held,
+			unsigned int *alone)
+{
+	bool twins = false;
+	uint64_t index, other;
+	uint32_t round;
+	int rc = 0;
+
+	while (!rc && offers_pop_waiter(&s->offers, number, &index, &round)) {
+		/* written since, or waiting elsewhere by now */
+		if (!bitmap_test(s->pending, index) ||
+		    s->round_of[index] != round)
+			continue;
+		twins |= offers_next_waiter(&s->offers, number, &other);
+		*alone += !held && !twins;
+		rc = held ? send_held(s, index, number) :
+			    send_refused(s, index, number, twins);
+	}
+	return rc;
+}
+
 static int handle_answer(struct sender *s, const struct frame_in *in)
 {
+	unsigned int alone = 0;
 	struct answer_msg msg;
-	uint32_t i, number, round;
-	uint64_t index;
+	uint32_t i, number;
 	int rc = msg_answer_decode(&msg, in->payload, in->bytes);
 
 	if (rc || msg.first != s->offers.answered ||
@@ -414,24 +554,16 @@ static int handle_answer(struct sender *s, const struct frame_in *in)
 			migration_proof_mode(s->m));
 	if (rc)
 		return err_set(&s->m->err, rc, "out of memory for nonces");
-	for (i = 0; i < msg.count; i++) {
+	for (i = 0; i < msg.count && !rc; i++) {
 		bool held = msg.bitmap[i / 8] >> (i % 8) & 1;
 
 		prefetch_held(s, &msg, i + PREFETCH_AHEAD);
 		number = offers_answer(&s->offers, held);
 		s->m->live.index_confirmed += held;
-		while (offers_pop_waiter(&s->offers, number, &index, &round)) {
-			/* written since, or waiting elsewhere by now */
-			if (!bitmap_test(s->pending, index) ||
-			    s->round_of[index] != round)
-				continue;
-			rc = held ? send_held(s, index, number) :
-				    send_bytes(s, index, number);
-			if (rc)
-				return rc;
-		}
+		rc = send_waiters(s, number, held, &alone);
 	}
-	return 0;
+	choose_lanes(s, alone);
+	return rc;
 }
 
 static int handle_refused(struct sender *s, const struct frame_in *in)
@@ -453,6 +585,7 @@ static int handle_refused(struct sender *s, const struct frame_in *in)
 		index = memslots_index(s->m->ms, gfn);
 		bitmap_set(s->plain_only, index);
 		bitmap_set(s->next, index);
+		deltas_forget(&s->deltas, index);
 		s->m->live.index_refused++;
 	}
 	return 0;
@@ -502,7 +635,7 @@ int sender_batch(struct sender *s)
 		if (n)
 			rc = send_run(s, first, n);
 		left -= n;
-	} while (n && left && !rc);
+	} while (n && left && !rc && !ends_batch(s, s->cursor));
 	if (!rc)
 		rc = flush_offer(s);
 	if (!rc)
@@ -516,16 +649,25 @@ int sender_batch(struct sender *s)
 	return n ? 1 : 0;
 }
 
+static int flush_all(struct sender *s)
+{
+	int rc = flush_gathered(s);
+
+	return rc ? rc : flush_pages(s);
+}
+
 int sender_settle(struct sender *s)
 {
 	int rc = flush_offer(s);
 
+	if (!rc)
+		rc = flush_all(s);
 	while (!rc && s->offers.answered < s->offers.nr) {
-		rc = flush_pages(s);
+		rc = handle_one(s, true);
 		if (!rc)
-			rc = handle_one(s, true);
+			rc = flush_all(s);
 	}
-	return rc ? rc : flush_pages(s);
+	return rc;
 }
 
 int sender_end_round(struct sender *s)
@@ -574,5 +716,6 @@ void sender_count(struct sender *s, struct migrate_report *r)
 	r->pages_held = count[PAGE_CLASS_HELD];
 	r->pages_duplicate = count[PAGE_CLASS_DUPLICATE];
 	r->pages_plain = count[PAGE_CLASS_PLAIN];
+	r->pages_delta = s->deltas.sent;
 	r->bytes_plain_equivalent = plain + s->m->state_bytes;
 }

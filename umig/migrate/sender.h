@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/bitmap.h"
 #include "mem/untouched.h"
 #include "migrate/climb.h"
 #include "migrate/encode.h"
@@ -45,6 +46,7 @@
  * @class: how each page went last, &enum page_class.
  * @sent: pages that went out, each as often as it did.
  * @cursor: where in @todo the next batch begins.
+ * @batch_untouched: pages of the batch that nobody has written yet.
  */
 struct sender {
 	struct migration *m;
@@ -63,16 +65,22 @@ struct sender {
 	struct offers offers;
 	struct nonces nonces;
 	struct packing packing;
+	struct deltas deltas;
 	struct encoder encoder;
 	struct lanes lanes;
 	struct climb climb;	/* how many of them, if that is our choice */
 	uint64_t unknown;	/* pages that a lane could have taken */
+
+	/* pages being collected for a lane, claimed and not read yet */
+	uint64_t gathered[SENDER_BATCH];
+	uint32_t nr_gathered;
 
 	/* an OFFER being collected */
 	digest_t offered[SENDER_BATCH];
 	uint32_t nr_offered;
 
 	/* scratch for one batch */
+	uint64_t batch_untouched[BITMAP_WORDS(UNTOUCHED_MAX)];
 	uint8_t batch_class[SENDER_BATCH];
 	digest_t batch_digest[SENDER_BATCH];
 };

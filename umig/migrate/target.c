@@ -494,6 +494,7 @@ static int migrate(struct target *t)
 	begin(m);
 	t->placer.proof = migration_proof_mode(m);
 	t->placer.brief = migration_brief_proofs(m);
+	t->placer.dense = migration_dense_runs(m);
 	if (!rc)
 		rc = migration_enter(m, MIGRATE_PRECOPY);
 	if (!rc && in.type == WIRE_CHANNELS)

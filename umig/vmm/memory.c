@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
-
-#define HUGE_BYTES (2ULL << 20)
+#include "mem/huge.h"
 
 /* @bytes of memory that begins at a huge page's boundary. */
 static void *map_aligned(uint64_t bytes)

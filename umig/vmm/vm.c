@@ -273,12 +273,15 @@ const struct memslots *vm_memory(const struct vm *vm)
 	return &vm->slots;
 }
 
-void vm_vcpu_counters(struct vm *vm, unsigned int vcpu,
+bool vm_vcpu_counters(struct vm *vm, unsigned int vcpu,
 		      struct vm_vcpu_counters *out)
 {
-	struct vcpu_counters *c = &vm->vcpu[vcpu].count;
+	struct vcpu_counters *c;
 	struct dirty_vcpu d;
 
+	if (vcpu >= vm->nr_vcpus)
+		return false;
+	c = &vm->vcpu[vcpu].count;
 	dirty_vcpu(&vm->dirty, vcpu, &d);
 	*out = (struct vm_vcpu_counters){
 		.dirtied = d.pages,
@@ -287,6 +290,7 @@ void vm_vcpu_counters(struct vm *vm, unsigned int vcpu,
 		.held_ns = atomic_load(&c->held_ns),
 		.held_longest_ns = atomic_load(&c->held_longest_ns),
 	};
+	return true;
 }
 
 void vm_counters(struct vm *vm, struct vm_counters *out)

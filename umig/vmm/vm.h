@@ -235,7 +235,8 @@ struct vm_vcpu_counters {
 	uint64_t held_longest_ns;
 };
 
-void vm_vcpu_counters(struct vm *vm, unsigned int vcpu,
+/** vm_vcpu_counters() - Return: false: there is no such vCPU. */
+bool vm_vcpu_counters(struct vm *vm, unsigned int vcpu,
 		      struct vm_vcpu_counters *out);
 
 /** vm_name() - The configured name. */

@@ -17,9 +17,10 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC "UMIGWIRE"
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_VERSION_MIN 1
-#define WIRE_VERSION_BRIEF 2	/* from this on there is WIRE_RUN_BRIEF */
+#define WIRE_VERSION_BRIEF 2	/* from this on there is WIRE_RUN_BRIEF, */
+#define WIRE_VERSION_DENSE 3	/* and from this on WIRE_RUN_DENSE */
 #define WIRE_BATCH_PAGES 512
 /* a batch of plain pages, each a run of its own, and the batch's header */
 #define WIRE_PAYLOAD_MAX (WIRE_BATCH_PAGES * (4096 + 16) + 4096)
@@ -103,6 +104,8 @@ struct wire_pages {
  * @WIRE_RUN_PLAIN: for each page its 4096 bytes.
  * @WIRE_RUN_BRIEF: for each page a &struct wire_brief.
  * @WIRE_RUN_DELTA: one page: a &struct wire_delta, then a delta (delta.h).
+ * @WIRE_RUN_DENSE: nothing.  It brings no page: all of the run have memory at
+ *	the source, and will come.
  */
 enum wire_run_class {
 	WIRE_RUN_ZERO = 1,
@@ -111,6 +114,7 @@ enum wire_run_class {
 	WIRE_RUN_PLAIN = 4,
 	WIRE_RUN_DELTA = 5,
 	WIRE_RUN_BRIEF = 6,
+	WIRE_RUN_DENSE = 7,
 };
 
 struct wire_run {

@@ -12,6 +12,7 @@ long pages_payload_bytes(uint8_t class)
 {
 	switch (class) {
 	case WIRE_RUN_ZERO:
+	case WIRE_RUN_DENSE:
 		return 0;
 	case WIRE_RUN_HELD:
 		return sizeof(struct wire_held);
@@ -106,6 +107,24 @@ bool pages_writer_add_delta(struct pages_writer *w, uint64_t gfn,
 	return true;
 }
 
+bool pages_writer_add_dense(struct pages_writer *w, uint64_t gfn,
+			    uint32_t pages)
+{
+	struct wire_run run = {
+		.gfn = htole64(gfn),
+		.pages = htole32(pages),
+		.class = WIRE_RUN_DENSE,
+	};
+
+	if (w->len + sizeof(run) > WIRE_PAYLOAD_MAX)
+		return false;
+	close_run(w);
+	memcpy(w->at + w->len, &run, sizeof(run));
+	w->len += sizeof(run);
+	w->runs++;
+	return true;
+}
+
 size_t pages_writer_end(struct pages_writer *w)
 {
 	struct wire_pages head = {
@@ -157,7 +176,7 @@ int pages_reader_next(struct pages_reader *p, struct pages_run *run)
 	if (p->r.error || bytes < 0 || !run->pages ||
 	    reserved[0] | reserved[1] | reserved[2])
 		return -EBADMSG;
-	if (bytes && run->pages > WIRE_BATCH_PAGES)
+	if (run->class != WIRE_RUN_ZERO && run->pages > WIRE_BATCH_PAGES)
 		return -EBADMSG;
 	if (run->class == WIRE_RUN_DELTA)
 		return read_delta(p, run);

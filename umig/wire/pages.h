@@ -54,6 +54,14 @@ void *pages_writer_add(struct pages_writer *w, uint64_t gfn, uint8_t class);
 bool pages_writer_add_delta(struct pages_writer *w, uint64_t gfn,
 			    uint32_t base, const void *delta, uint16_t bytes);
 
+/**
+ * pages_writer_add_dense() - Append a DENSE run of @pages, 1 to 512.
+ *
+ * Return: whether it fitted.
+ */
+bool pages_writer_add_dense(struct pages_writer *w, uint64_t gfn,
+			    uint32_t pages);
+
 /** pages_writer_break() - The next page begins a run of its own. */
 void pages_writer_break(struct pages_writer *w);
 
