@@ -20,9 +20,10 @@
 #define BLOCKS 4096
 #define MPOL_DEFAULT 0
 #define MPOL_PREFERRED 1
-#define STUCK_MS 30000
+#define STUCK_MS 60000
 /* So many pages one after the other aren't just what a CPU had left. */
 #define RUN 1024
+#define STEP 16
 
 static unsigned long block_bytes(void)
 {
@@ -115,8 +116,10 @@ char *memblock_fill_up_to(unsigned long block)
 	madvise(m, MEMBLOCK_FILL, MADV_NOHUGEPAGE);
 	for (i = 0; i < MEMBLOCK_FILL; i += PAGE) {
 		m[i] = 1;
-		run = memblock_of(m + i) == block ? run + 1 : 0;
-		if (run == RUN)
+		if (i / PAGE % STEP)
+			continue;
+		run = memblock_of(m + i) == block ? run + STEP : 0;
+		if (run >= RUN)
 			return m;
 	}
 	munmap(m, MEMBLOCK_FILL);

@@ -42,6 +42,7 @@ if debug_kernel.wanted():
 PROGRAMS = {
     "abi_test": [["abi_test"]],
     "digest_test": [["digest_test"]],
+    "fail_load_test": [["fail_load_test"]],
     "fail_nth_test": [["fail_nth_test"]],
     "index_test": [["index_test"]],
     "lease_test": [["lease_test"]],
