@@ -189,6 +189,24 @@ TRACE_EVENT(umig_fill,
 	TP_printk("asked=%u filled=%u", __entry->asked, __entry->filled)
 );
 
+/* @filled: of @asked; @shared: of @filled, without a copy. */
+TRACE_EVENT(umig_share,
+	TP_PROTO(u32 asked, u32 filled, u32 shared),
+	TP_ARGS(asked, filled, shared),
+	TP_STRUCT__entry(
+		__field(u32, asked)
+		__field(u32, filled)
+		__field(u32, shared)
+	),
+	TP_fast_assign(
+		__entry->asked = asked;
+		__entry->filled = filled;
+		__entry->shared = shared;
+	),
+	TP_printk("asked=%u filled=%u shared=%u", __entry->asked,
+		  __entry->filled, __entry->shared)
+);
+
 #endif
 
 #undef TRACE_INCLUDE_PATH

@@ -224,7 +224,8 @@ static bool trace_begin(void)
 static void lease_and_fill(int fd)
 {
 	char page[PAGE] __attribute__((aligned(PAGE)));
-	uint32_t held, released;
+	uint32_t held, filled, shared, released;
+	struct umig_fill_item item = {};
 	uint8_t classes[PAGES];
 	digest_t found[PAGES];
 
@@ -232,6 +233,9 @@ static void lease_and_fill(int fd)
 	REQUIRE(!dev_confirm(fd, digests, CONTENTS, leases, &held) &&
 		held == CONTENTS, "not all held");
 	REQUIRE(!dev_fill_page(fd, leases[0], page), "FILL");
+	item.addr = (uintptr_t)page;
+	item.lease = leases[0];
+	REQUIRE(!dev_share(fd, &item, 1, &filled, &shared), "SHARE");
 	REQUIRE(!dev_release_all(fd, &released), "RELEASE");
 }
 
@@ -248,6 +252,7 @@ static void test_trace(void)
 		      "uid=0 asked=64 held=64 other_group=0", 1);
 	expect_traced("umig_lease", "uid=0 id=", CONTENTS);
 	expect_traced("umig_fill", "asked=1 filled=1", 1);
+	expect_traced("umig_share", "asked=1 filled=1 shared=0", 1);
 	expect_traced("umig_lease_end", "why=released", CONTENTS);
 
 	before = number_of("stat/rescans");

@@ -62,11 +62,12 @@ class Cluster:
     @modules: more Debian kernel modules to have for modprobe.
     @kernel: what they run, a name as kernels.py has them; None: $UMIG_KERNEL,
     or else this release's.
+    @counted: see Host.
     """
 
     def __init__(self, count=1, *, files=(), ko=(), load=False, disks=(),
                  memory="2G", cpus=1, cpu="max", modules=(), cmdline="",
-                 kernel=None, trouble_is_fatal=True):
+                 kernel=None, trouble_is_fatal=True, counted=False):
         self.hosts = []
         self.hub = None
         self.failed = False
@@ -91,9 +92,10 @@ class Cluster:
                     cpus=cpus, cpu=cpu[i], disks=disks,
                     address=f"10.0.0.{i + 1}/24", link=link,
                     mac=f"52:54:00:00:00:{i + 1:02x}",
-                    cmdline=cmdline, trouble_is_fatal=trouble_is_fatal))
+                    cmdline=cmdline, trouble_is_fatal=trouble_is_fatal,
+                    counted=counted))
             for host in self.hosts:
-                host.wait_up(1800 if kernel.lacks else 180)
+                host.wait_up(1800 if counted or kernel.lacks else 180)
                 for path in ko if load else ():
                     host.sh(f"insmod /{os.path.basename(path)}")
         except BaseException:

@@ -63,13 +63,15 @@ class Disk:
 class Host:
     """A host that boots @kernel.  @address: "10.0.0.1/24" or None;
     @link: network socket; @more: further arguments of QEMU's.
+    @counted: a nanosecond is an instruction, so that what is measured inside
+    doesn't depend on how busy this machine is; one thread runs all CPUs.
 
     Start it from the main thread: QEMU ends with the thread that made it.
     """
 
     def __init__(self, name, directory, initrd, kernel, *, memory="2G", cpus=2,
                  cpu="max", disks=(), address=None, link=None, mac=None,
-                 cmdline="", trouble_is_fatal=True, more=()):
+                 cmdline="", trouble_is_fatal=True, counted=False, more=()):
         self.name = name
         self.console_path = os.path.join(directory, f"{name}.console")
         self.address = (address or "").split("/")[0]
@@ -86,12 +88,16 @@ class Host:
         theirs = {n: s[1] for n, s in ends.items()}
         if link is not None:
             theirs["link"] = link
-        words = [CMDLINE, f"tsc_early_khz={tsc_khz()}", f"lab.name={name}"]
+        khz = 1000000 if counted else tsc_khz()
+        words = [CMDLINE, f"tsc_early_khz={khz}", f"lab.name={name}"]
         if address:
             words.append(f"lab.address={address}")
         argv = self._argv(kernel, initrd, memory, cpus, cpu, disks, mac,
                           {n: s.fileno() for n, s in theirs.items()},
                           " ".join(words + [cmdline]).strip())
+        if counted:
+            argv[argv.index("-accel") + 1] = "tcg,thread=single"
+            argv += ["-icount", "shift=0,sleep=off"]
         argv += more
         say(f"{name}: starting QEMU: {' '.join(argv)}", level=2)
         self.process = subprocess.Popen(
@@ -115,7 +121,9 @@ class Host:
             "-name", "umig-lab", "-nodefaults", "-no-user-config", "-nographic",
             "-action", "reboot=shutdown,shutdown=pause", "-machine", "q35,graphics=off", "-cpu", cpu,
             "-accel", f"tcg,thread={qemu.thread_model()}",
-            "-smp", str(cpus), "-m", memory,
+            # Without ACPI a kernel finds one CPU of each socket only.
+            "-smp", f"{cpus},sockets={cpus}" if kernel.lacks else str(cpus),
+            "-m", memory,
             "-kernel", kernel.image, "-initrd", initrd,
             "-append", cmdline,
             "-chardev", f"socket,id=con,fd={fds['console']}",

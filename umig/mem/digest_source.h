@@ -60,8 +60,8 @@ struct digest_source {
 /**
  * digest_source_module_open() - The kernel module, through /dev/umig.
  *
- * Return: 0; -ENOENT: no module; -ENOKEY: no key loaded; else -errno; with the
- * remedy in @err.
+ * Return: 0; -ENOENT: no module; -ENOKEY: no key loaded; -EOPNOTSUPP: it gives no
+ * digests, in mode scan; else -errno; with the remedy in @err.
  */
 int digest_source_module_open(struct digest_source **out, struct err *err);
 

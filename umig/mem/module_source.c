@@ -150,14 +150,26 @@ static void module_digests_close(struct digest_source *ds)
 	free(md);
 }
 
+/* As open_keyed(), of a module that gives digests. */
+static int open_telling(uint8_t *key_id, struct err *err)
+{
+	struct umig_info info;
+	int fd = open_keyed(key_id, &info, err);
+
+	if (fd < 0 || info.mode != UMIG_MODE_SCAN)
+		return fd;
+	close(fd);
+	return err_set(err, -EOPNOTSUPP,
+		       "the module works in mode scan, in which it gives no digests: its hooks don't work, the kernel's log says why (dmesg)");
+}
+
 int digest_source_module_open(struct digest_source **out, struct err *err)
 {
 	struct module_digests *md = calloc(1, sizeof(*md));
-	struct umig_info info;
 
 	if (!md)
 		return err_set(err, -ENOMEM, "out of memory");
-	md->fd = open_keyed(md->ds.key_id, &info, err);
+	md->fd = open_telling(md->ds.key_id, err);
 	if (md->fd < 0) {
 		int rc = md->fd;
 
