@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """umig run --group: the VM's process is a member of its group from its first to
-its last moment, and doesn't run where it can't be one."""
+its last moment, and doesn't run where it can't be one.  And what is said where
+KSM, or its hooking, is of no use."""
 
 import json
 import os
@@ -18,6 +19,7 @@ from lab.tap import Tap, check, diag
 CONTROL = "/run/umig/grouped.sock"
 RUN = ("umig run --group web --memory 96M --serial none --paused "
        f"--kernel /guest/vmlinuz --control {CONTROL}")
+BREAK_SYMBOL = 16
 BREAK_SHARERS = 32
 
 
@@ -50,12 +52,27 @@ def member(tap, host):
         host.sh("insmod /umig.ko")
         check(members(host) == 0, "nobody is, at first")
         c = start(host)
+        check("KSM is off" in c.err, f"a word on KSM: {c.err}")
         check(members(host) == 1, f"{members(host)} members")
         out = host.sh(f"umig status --control {CONTROL}")
         check("group      web" in out, out)
         check(host.run("rmmod umig").status != 0, "the module can't go")
         host.sh(f"umig quit --control {CONTROL}")
         check(c.wait(30) == 0, f"exit status {c.status}: {c.err}")
+        host.sh("rmmod umig")
+
+
+def no_hooks(tap, host):
+    """A kernel that the module can't hook."""
+    with tap.case("a module without hooks says so, and what it means"):
+        host.sh(f"insmod /umig-debug.ko debug_break={BREAK_SYMBOL}; "
+                "umig index gen-key > /run/key; umig index set-key /run/key")
+        check(json.loads(host.sh("umig index info --json"))["mode"] == "scan",
+              "the mode")
+        log = host.sh("dmesg")
+        check("no such function" in log and "mode scan" in log, "why")
+        c = host.run("umig index coverage")
+        check(c.status == 0 and "hooks don't work" in c.err, c.err)
         host.sh("rmmod umig")
 
 
@@ -87,6 +104,7 @@ def main():
         host, = lab.hosts
         no_module(tap, host)
         member(tap, host)
+        no_hooks(tap, host)
         no_groups(tap, host)
     return tap.done()
 
