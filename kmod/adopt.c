@@ -5,12 +5,17 @@
  * sharers.  ksmd makes the entry when it passes by; until then the page can't
  * be reclaimed or migrated.  This is the account of it: a bit for each page
  * shared, set before the page is mapped, cleared when KSM appends a sharer for
- * that address.  It is for counting; nothing depends on it.
+ * that address.  It is for counting, and for unshare.c, which undoes what KSM
+ * doesn't know where that would stand in the way.
  *
  * The bits of a process stand in pages, one for 128 MiB of its memory, which is
  * less than what the page tables of a shared page take.  They go when the
  * process's memory has gone.  A bit that is left by a page that the process has
  * written or unmapped meanwhile does no harm.
+ *
+ * A child of fork(2) has such mappings at the same addresses, and KSM finds them
+ * by the parent's sharers when it has those.  If the parent dies first its bits
+ * are all that tells of them: before they are freed the children get copies.
  */
 #include "adopt.h"
 
@@ -25,12 +30,15 @@
 #include <linux/xarray.h>
 
 #include "stats.h"
+#include "unshare.h"
 
-#define CHUNK_PAGES	(PAGE_SIZE * BITS_PER_BYTE)
+#define CHUNK_PAGES	UMIG_ADOPT_CHUNK_PAGES
+#define CHUNK_BYTES	(CHUNK_PAGES * PAGE_SIZE)
 
 /**
  * struct expected - The pages of one process.
- * @link: in expecting; RCU readers, changed under the lock.
+ * @link: in expecting; RCU readers, changed under the lock, taken out under the
+ *	walk lock as well.
  * @mm: whose; held by mmgrab(), so that its address names no other.
  * @chunks: bitmaps by address / (CHUNK_PAGES * PAGE_SIZE), only ever added to.
  */
@@ -41,6 +49,8 @@ struct expected {
 };
 
 static DEFINE_MUTEX(adopt_lock);
+/* Outside of mmap_lock: who walks is sure that nothing he meets is freed. */
+static DEFINE_MUTEX(walk_lock);
 static HLIST_HEAD(expecting);
 
 static unsigned long chunk_of(unsigned long addr)
@@ -149,6 +159,40 @@ void umig_adopt_note(const struct mm_struct *mm, unsigned long addr)
 		umig_count(UMIG_SHARE_ADOPTED);
 }
 
+static void walk(struct expected *e, umig_adopt_fn *fn, void *arg)
+{
+	unsigned long i;
+	void *chunk;
+
+	xa_for_each(&e->chunks, i, chunk)
+		if (!bitmap_empty(chunk, CHUNK_PAGES))
+			fn(i * CHUNK_BYTES, chunk, arg);
+}
+
+/** umig_adopt_any() - Has anything been shared with a process that lives? */
+bool umig_adopt_any(void)
+{
+	return !hlist_empty(&expecting);
+}
+
+/**
+ * umig_adopt_walk() - Go through all that KSM may not know.
+ * @fn: called for each stretch of addresses in which there is something.
+ * @arg: for it.
+ *
+ * Takes no lock that may not be held outside of mmap_lock.
+ */
+void umig_adopt_walk(umig_adopt_fn *fn, void *arg)
+{
+	struct expected *e;
+
+	mutex_lock(&walk_lock);
+	hlist_for_each_entry_rcu(e, &expecting, link,
+				 lockdep_is_held(&walk_lock))
+		walk(e, fn, arg);
+	mutex_unlock(&walk_lock);
+}
+
 static void free_expected(struct expected *e)
 {
 	unsigned long i;
@@ -161,36 +205,51 @@ static void free_expected(struct expected *e)
 	kfree(e);
 }
 
-/* Those whose process is gone, or all. */
-static void free_some(bool all)
+static bool is_gone(const struct expected *e)
 {
-	struct hlist_node *next;
-	HLIST_HEAD(gone);
-	struct expected *e;
+	return !atomic_read(&e->mm->mm_users);
+}
 
+/* Under the walk lock: nobody else takes out any. */
+static void take_out(struct expected *e)
+{
 	mutex_lock(&adopt_lock);
-	hlist_for_each_entry_safe(e, next, &expecting, link) {
-		if (!all && atomic_read(&e->mm->mm_users))
-			continue;
-		hlist_del_rcu(&e->link);
-		/* Readers may be on it until it is on the other list. */
-		synchronize_rcu();
-		hlist_add_head(&e->link, &gone);
-	}
+	hlist_del_rcu(&e->link);
 	mutex_unlock(&adopt_lock);
-	hlist_for_each_entry_safe(e, next, &gone, link)
-		free_expected(e);
+	/* Hooks may still be on it. */
+	synchronize_rcu();
+	free_expected(e);
 }
 
 /** umig_adopt_reap() - Once a second: forget processes that are gone. */
 void umig_adopt_reap(void)
 {
-	if (!hlist_empty(&expecting))
-		free_some(false);
+	struct hlist_node *next;
+	struct expected *e;
+	bool again;
+
+	if (!umig_adopt_any())
+		return;
+	mutex_lock(&walk_lock);
+	hlist_for_each_entry_safe(e, next, &expecting, link) {
+		if (!is_gone(e))
+			continue;
+		again = false;
+		walk(e, umig_unshare_chunk, &again);
+		if (!again)
+			take_out(e);
+	}
+	mutex_unlock(&walk_lock);
 }
 
 /** umig_adopt_exit() - No file is open and no hook is attached any more. */
 void umig_adopt_exit(void)
 {
-	free_some(true);
+	struct hlist_node *next;
+	struct expected *e;
+
+	mutex_lock(&walk_lock);
+	hlist_for_each_entry_safe(e, next, &expecting, link)
+		take_out(e);
+	mutex_unlock(&walk_lock);
 }

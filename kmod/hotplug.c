@@ -5,7 +5,7 @@
  * and a lease's reference would keep that memory from going.  The notifier
  * handles both: it first waits for everyone who looks at struct pages and
  * turns newcomers away from the range, then has the leases in the range turned
- * into private copies.
+ * into private copies, and what has been shared, but KSM doesn't know, too.
  *
  * One range is enough: mem_hotplug_lock is held for writing from
  * MEM_GOING_OFFLINE to MEM_OFFLINE or MEM_CANCEL_OFFLINE, so that ranges go
@@ -19,6 +19,7 @@
 #include <linux/rwsem.h>
 
 #include "lease.h"
+#include "unshare.h"
 
 static DECLARE_RWSEM(hot);
 
@@ -81,10 +82,12 @@ static int memory_changes(struct notifier_block *nb, unsigned long action,
 	case MEM_GOING_OFFLINE:
 		set_going(range->start_pfn, end);
 		umig_lease_convert_range(range->start_pfn, end);
+		umig_unshare_range_begin(range->start_pfn, end);
 		break;
 	case MEM_CANCEL_OFFLINE:
 	case MEM_OFFLINE:
 		set_going(0, 0);
+		umig_unshare_range_end();
 		break;
 	}
 	return NOTIFY_OK;

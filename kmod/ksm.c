@@ -7,9 +7,11 @@
  * found once through the directory that KSM has made.  These attributes belong
  * to the kernel itself and never go away.
  *
- * The merging function is static in the kernel.  A kprobe that is set on it for
- * an instant tells where it is; it is called through a static call, which is a
- * direct branch: indirect ones are refused on hardware with IBT.
+ * The merging function is static in the kernel.  A kprobe that is registered for
+ * an instant tells where it is.  It is never armed: disarming takes memory, and
+ * where there is none the kernel leaves the probe in its tables for good.  The
+ * function is called through a static call, which is a direct branch: indirect
+ * ones are refused on hardware with IBT.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -89,7 +91,10 @@ static void find_settings(void)
 
 static void find_merge(void)
 {
-	struct kprobe probe = { .symbol_name = umig_ksm_merge_name };
+	struct kprobe probe = {
+		.symbol_name = umig_ksm_merge_name,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
 	int err;
 
 	if (umig_broken(UMIG_BREAK_MERGE))

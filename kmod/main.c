@@ -28,6 +28,7 @@
 #include "lease.h"
 #include "params.h"
 #include "procmem.h"
+#include "unshare.h"
 
 /**
  * DOC: Loading
@@ -50,7 +51,8 @@
  * 4. The worker stops.  It holds references to pages for microseconds only.
  * 5. The memory notifier goes, after the last one who looked at struct pages
  *    by number.
- * 6. Memory is freed: the irq_work has been waited for, rcu_barrier() waits for
+ * 6. What has been shared and KSM doesn't know yet is copied (unshare.c).
+ * 7. Memory is freed: the irq_work has been waited for, rcu_barrier() waits for
  *    entries that are still on their way.  The mm_structs of groups' members
  *    and of those whom pages were shared with are let go: no file is left that
  *    could ask about them.
@@ -259,6 +261,7 @@ static void free_all(void)
 	umig_index_exit();
 	umig_group_exit();
 	umig_account_exit();
+	umig_unshare_exit();
 	umig_adopt_exit();
 	umig_key_wipe();
 }

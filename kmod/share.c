@@ -39,9 +39,10 @@
  * MADV_UNMERGEABLE look at page tables and not at sharers, a write copies, an
  * exit unmaps.  What differs from fork(2): reverse mapping finds a child's
  * mappings through its parent's sharers and doesn't find ours.  Until ksmd has
- * been here the page can therefore not be reclaimed, migrated or taken
- * offline: the kernel tries, finds the page still mapped and leaves it.  So
- * there is no sharing unless ksmd is at work (run=1).
+ * been here the page can therefore not be reclaimed or migrated: the kernel
+ * tries, finds the page still mapped and leaves it.  So there is no sharing
+ * unless ksmd is at work (run=1), and unshare.c undoes it for memory that is to
+ * go offline.
  *
  * - The leased page is locked from before its node is looked at until it is
  *   mapped: KSM drops a node that is alive (run=2) under that lock and only if

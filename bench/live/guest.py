@@ -118,8 +118,9 @@ class Guest:
         end = time.monotonic() + seconds
         while self.counters()[what] < until:
             if time.monotonic() > end:
-                raise BenchError(f"the guest stands still: {what} is "
-                                 f"{self.counters()[what]}, not {until}: "
+                raise BenchError(f"the guest stands still: {what} not "
+                                 f"{until} after {seconds} s, "
+                                 f"{self.counters()}: "
                                  f"{self.process.last_words()}")
             time.sleep(0.002)
 

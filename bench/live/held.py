@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the destination holds: images with a given share of the guest's pages,
-and the indexes that umig wants beside them."""
+or of other guests, and the indexes that umig wants beside them."""
 
 import os
 import random
@@ -24,12 +24,14 @@ def _keep(contents, share, path):
 
 
 class Held:
-    """Images of one guest's contents, made when they are first asked for."""
+    """Images of one guest's contents, made when they are first asked for.
+    @others: by name, images of other guests."""
 
-    def __init__(self, umig, contents, directory):
+    def __init__(self, umig, contents, directory, others=None):
         self.umig = umig
         self.contents = contents
         self.directory = directory
+        self.others = others or {}
         self.key = os.path.join(directory, "domain.key")
         self.indexed = set()
 
@@ -48,15 +50,21 @@ class Held:
         self.indexed.add(path)
         return path
 
-    def source(self):
-        """The guest's own contents, by which pages are named."""
-        link = os.path.join(self.directory,
-                            os.path.basename(self.contents.path))
+    def _whole(self, path):
+        """An image as it is, with the index beside a link to it."""
+        link = os.path.join(self.directory, os.path.basename(path))
         if not os.path.exists(link):
-            os.symlink(os.path.abspath(self.contents.path), link)
+            os.symlink(os.path.abspath(path), link)
         return self._index(os.path.abspath(link))
 
+    def source(self):
+        """The guest's own contents, by which pages are named."""
+        return self._whole(self.contents.path)
+
     def target(self, share):
+        """@share: of the guest's own pages, or another's name."""
+        if share in self.others:
+            return self._whole(self.others[share])
         path = os.path.abspath(os.path.join(
             self.directory, f"held-{share:g}-" +
             os.path.basename(self.contents.path)))

@@ -8,16 +8,18 @@ from live.contents import wrong_pages
 from live.guest import GAP_MS, HASTE, PRIVATE_END
 from live.warm import Warm
 
+PATIENCE_S = 300        # a busy machine may take a millisecond for a new page
+
 
 def _settle(pair, load, hz):
     """The guest runs, has written all that it writes once, and is timed."""
     guest = pair.source.guest
-    guest.wait("beats", 50, 10)
+    guest.wait("beats", 50, PATIENCE_S)
     if pair.tools.cpus > 1:
-        guest.wait("other_beats", 20, 10)
+        guest.wait("other_beats", 20, PATIENCE_S)
     if load.rate:
         guest.set_pace(HASTE, hz)
-        guest.wait("passes", 1, 60)
+        guest.wait("passes", 1, PATIENCE_S)
         guest.set_pace(load, hz)
     return guest.clock_offset_s(hz)
 
@@ -67,7 +69,7 @@ def _compare(pair, contents, load, hz):
     guest, words = pair.target.guest, []
     if load.rate:
         guest.set_pace(HASTE, hz)
-        guest.wait("passes", guest.counters()["passes"] + 2, 120)
+        guest.wait("passes", guest.counters()["passes"] + 2, PATIENCE_S)
     guest.calm()
     written = guest.counters()["written"]
     pair.target.qmp.call("stop")
@@ -88,9 +90,9 @@ def _go_on(pair):
     first beats there."""
     guest = pair.target.guest
     left = pair.source.guest.counters()
-    guest.wait("beats", left["beats"] + 1, 10)
+    guest.wait("beats", left["beats"] + 1, PATIENCE_S)
     if pair.tools.cpus > 1:
-        guest.wait("other_beats", left["other_beats"] + 1, 10)
+        guest.wait("other_beats", left["other_beats"] + 1, PATIENCE_S)
     return _cpu(pair), guest.gaps()
 
 

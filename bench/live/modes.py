@@ -33,6 +33,8 @@ UMIG_RING = {"umig-auto-ring": {"sealed": True, "dirty": "ring",
 UMIG_HELD = (("umig-insecure", "held83"), ("umig-sealed", "held83"),
              ("umig-sealed", "held100"), ("umig-auto", "held70"),
              ("umig-auto", "held8"))
+# with what other guests have, if that is given,
+UMIG_OTHERS = ("like", "unlike")
 # and only where shares are compared.
 UMIG_SHARES = (("umig-sealed", "held26"), ("umig-sealed", "held44"),
                ("umig-sealed", "held65"))
@@ -75,8 +77,8 @@ def qemu_version(path):
     return re.search(r"version (\S+)", done.stdout)[1]
 
 
-def umig_modes(umig):
-    """What this umig can do: {name: settings}."""
+def umig_modes(umig, others=()):
+    """What this umig can do: {name: settings}.  @others: of UMIG_OTHERS."""
     done = subprocess.run([umig, "migrate", "--help"], capture_output=True,
                           text=True)
     out = dict(UMIG)
@@ -90,16 +92,19 @@ def umig_modes(umig):
             out.update({f"{base}-{held}": {**out[base], "held": HELD[held],
                                            "part": part}
                         for base, held in pairs if base in out})
+        out.update({f"umig-auto-{name}": {**out["umig-auto"], "held": name,
+                                          "part": "1g"}
+                    for name in others if "umig-auto" in out})
     return out
 
 
-def all_modes(umig, qemus):
+def all_modes(umig, qemus, others=()):
     """Every mode; QEMU's once for each QEMU.
 
     @qemus: paths.  The first is "qemu-...", others have their version.
     """
     modes = [Mode(name, "umig", UmigPair, settings)
-             for name, settings in umig_modes(umig).items()]
+             for name, settings in umig_modes(umig, others).items()]
     for i, path in enumerate(qemus):
         prefix = f"qemu{qemu_version(path)}" if i else "qemu"
         modes += [Mode(f"{prefix}-{name}", "qemu", QemuPair,

@@ -12,7 +12,7 @@ class Cell:
     @memory: MiB of a synthetic image, None: the contents of the whole bench;
     @zero: its share of zero pages; @runs: None: as many as asked for;
     @limit_ms: umig's downtime limit if it isn't the bench's;
-    @cpus: vCPUs; @compare: all memory is compared after every so manieth run."""
+    @cpus: vCPUs; @compare: all memory is compared after every so many runs."""
 
     def __init__(self, part, link, load, modes=ALL, memory=None, zero=None,
                  runs=None, limit_ms=None, compare=1, cpus=1):
@@ -41,6 +41,9 @@ HARD = Load(40000, 256 * MIB, spin=12)
 # Those that end with a guest which writes faster than the link carries.
 ENDING = ("umig-insecure", "umig-sealed", "umig-auto", "umig-auto-ring",
           "qemu*-multifd-zstd", "qemu*-xbzrle")
+# Where nothing is said of pages held, or little: the whole takes long enough.
+UNHELD = ("umig-insecure", "umig-sealed", "umig-auto", "qemu*")
+FAR = UNHELD[1:] + ("umig-sealed-held100", "umig-auto-held70")
 # What umig is held to where its blackout is the claim; QEMU's stays larger.
 HARD_MS, BLACKOUT_MS = 100, 50
 BLACKOUT_MIB, BLACKOUT_RUNS = 256, 200
@@ -49,12 +52,12 @@ SIZES = ((1024, 0.55), (2048, 0.55), (4096, 0.7), (8192, 0.9))
 
 PARTS = {
     "loopback": [Cell("loopback", "loopback", IDLE)],
-    "1g": [Cell("1g", "1g", IDLE), Cell("1g", "1g", GENTLE)],
+    "1g": [Cell("1g", "1g", IDLE), Cell("1g", "1g", GENTLE, UNHELD)],
     "1g-hard": [Cell("1g-hard", "1g", HARD, ENDING, limit_ms=HARD_MS,
                      cpus=2)],
     # Kamiji, Koto, Kono 2015: 512 MB without zero pages.
     "shares": [Cell("shares", "1g", IDLE, SHARES, 512, 0.0)],
-    "delay": [Cell("delay", "delay", IDLE)],
+    "delay": [Cell("delay", "delay", IDLE, FAR)],
     "sizes": [Cell("sizes", "loopback", IDLE, ("umig-sealed",), size, zero)
               for size, zero in SIZES],
     "blackout": [Cell("blackout", "1g", load, ("umig-auto",), BLACKOUT_MIB,
@@ -62,7 +65,7 @@ PARTS = {
                  for load in (IDLE, GENTLE)],
     "module": [],       # no migration: live/module.py
 }
-DEFAULT = ["loopback", "1g", "1g-hard", "shares", "delay", "sizes", "module"]
+DEFAULT = list(PARTS)
 
 
 def cells(parts, loads):

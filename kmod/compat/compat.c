@@ -24,7 +24,7 @@ static const struct {
 } known[] = {
 	{ KERNEL_VERSION(6, 1, 0), KERNEL_VERSION(6, 2, 0) },
 	{ KERNEL_VERSION(6, 12, 0), KERNEL_VERSION(6, 13, 0) },
-	{ KERNEL_VERSION(7, 3, 0), KERNEL_VERSION(7, 4, 0) },
+	{ KERNEL_VERSION(7, 2, 0), KERNEL_VERSION(7, 4, 0) },
 };
 
 /**
@@ -44,7 +44,7 @@ int umig_compat_check_kernel(void)
 		    LINUX_VERSION_CODE < known[i].next &&
 		    !umig_broken(UMIG_BREAK_VERSION))
 			return 0;
-	pr_err("kernel %s is not supported: its KSM hasn't been checked; this version works on 6.1, 6.12 and 7.3\n",
+	pr_err("kernel %s is not supported: its KSM hasn't been checked; this version works on 6.1, 6.12, 7.2 and 7.3\n",
 	       UTS_RELEASE);
 	return -EOPNOTSUPP;
 }

@@ -34,18 +34,51 @@ int umig_compat_check_kernel(void);
  *
  * A reference to the page mapped at @addr of @mm if there is one already.
  * FOLL_NOFAULT: nothing is faulted in; without FOLL_PIN and FOLL_WRITE a KSM
- * page stays merged.  The caller holds mmap_lock for reading.
+ * page stays merged.  @flags: FOLL_FORCE: even where the process itself may not
+ * read.  The caller holds mmap_lock for reading.
  */
+static inline bool umig_get_mapped_page_by(struct mm_struct *mm,
+					   unsigned long addr,
+					   unsigned int flags,
+					   struct page **page)
+{
+	flags |= FOLL_NOFAULT;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, addr, 1, flags, page, NULL) == 1;
+#else
+	return get_user_pages_remote(mm, addr, 1, flags, page, NULL,
+				     NULL) == 1;
+#endif
+}
+
 static inline bool umig_get_mapped_page(struct mm_struct *mm,
 					unsigned long addr, struct page **page)
 {
+	return umig_get_mapped_page_by(mm, addr, 0, page);
+}
+
+/*
+ * pin_user_pages_remote() lost its vmas argument in 6.5.
+ *
+ * A page of the process's own instead of the merged one at @addr of @mm: whoever
+ * pins a page that isn't the process's alone has it copied before, whether it may
+ * be written or not.  The caller holds mmap_lock for reading.  0 or -errno.
+ */
+static inline int umig_unshare_mapped_page(struct mm_struct *mm,
+					   unsigned long addr)
+{
+	struct page *page;
+	long nr;
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-	return get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT, page,
-				     NULL) == 1;
+	nr = pin_user_pages_remote(mm, addr, 1, FOLL_FORCE, &page, NULL);
 #else
-	return get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT, page,
-				     NULL, NULL) == 1;
+	nr = pin_user_pages_remote(mm, addr, 1, FOLL_FORCE, &page, NULL, NULL);
 #endif
+	if (nr != 1)
+		return nr < 0 ? nr : -EFAULT;
+	unpin_user_page(page);
+	return 0;
 }
 
 /*

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Never a wrong digest: while processes churn, KSM is switched to and fro and
- * pages are migrated and swapped, each digest that RANGE gives is compared with
- * what is known to be in the page, each lease with the content it promises, and
- * what has been shared with what it was shared as.
+ * Never a wrong digest: while processes churn, KSM is switched to and fro, pages
+ * are migrated and swapped, and memory goes offline, each digest that RANGE gives
+ * is compared with what is known to be in the page, each lease with the content
+ * it promises, and what has been shared with what it was shared as.
  *
  *	churn_test [SECONDS]
  *
@@ -14,6 +14,7 @@
  * an index that is wrong all the time.  Each lasts until so many seconds have
  * passed (the last: a third) and enough has been compared.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sodium.h>
@@ -25,6 +26,7 @@
 #include "dev.h"
 #include "harness.h"
 #include "ksm.h"
+#include "memblock.h"
 #include "swap.h"
 
 #define CHURNERS 3
@@ -44,6 +46,8 @@ enum mode { GUARDED, BROKEN, SCANNING };
 static unsigned int seconds = 30;
 static enum mode mode;
 static bool two_nodes, swap;
+/* One that can go offline. */
+static long block;
 
 static struct region region;
 /* Where leases are shared into. */
@@ -61,6 +65,7 @@ static struct tally {
 	uint64_t shared;
 	uint64_t wrong_shares;
 	uint64_t switched;
+	uint64_t offline;
 	long scans_before;	/* of KSM */
 } seen;
 
@@ -158,6 +163,20 @@ static void compare_leases(int fd)
 	dev_release_all(fd, &released);
 }
 
+/* Now and then it can't: a page of it is in use in some other way just now. */
+static void go_offline(void)
+{
+	uint64_t ms;
+	int err = memblock_offline(block, &ms);
+
+	CHECK(err != -ETIMEDOUT, "memory doesn't go offline, nor fails to");
+	if (err)
+		return;
+	seen.offline++;
+	err = memblock_state(block, "online_movable");
+	CHECK(!err, "memory doesn't come online: %s", strerror(-err));
+}
+
 static void disturb(void)
 {
 	int fd;
@@ -167,6 +186,8 @@ static void disturb(void)
 	if (two_nodes && seen.rounds % 30 == 29)
 		region_move(&region, rand() % 3 - 1);
 
+	if (block >= 0 && seen.rounds % 60 == 50)
+		go_offline();
 	if (seen.rounds % 25 == 24) {
 		ksm_write("run", rand() % 2 ? 2 : 0);
 		poll(NULL, 0, 20);
@@ -185,7 +206,7 @@ static void report(int fd)
 {
 	struct umig_stat s = dev_stat(fd);
 
-	diag("%ld scans of KSM, %llu rounds: %llu digests compared, %llu wrong; %llu leases, %llu wrong; %llu pages shared, %llu wrong; KSM switched %llu times",
+	diag("%ld scans of KSM, %llu rounds: %llu digests compared, %llu wrong; %llu leases, %llu wrong; %llu pages shared, %llu wrong; KSM switched %llu times, memory offline %llu times",
 	     ksm_read("full_scans") - seen.scans_before,
 	     (unsigned long long)seen.rounds,
 	     (unsigned long long)seen.compared,
@@ -194,7 +215,8 @@ static void report(int fd)
 	     (unsigned long long)seen.wrong_leases,
 	     (unsigned long long)seen.shared,
 	     (unsigned long long)seen.wrong_shares,
-	     (unsigned long long)seen.switched);
+	     (unsigned long long)seen.switched,
+	     (unsigned long long)seen.offline);
 	diag("%llu inserts, %llu removes, %llu moves, %llu hashed, %llu stale, %llu lost, %llu scans, %llu of %llu leases hashed again wrong",
 	     (unsigned long long)s.hook_inserts,
 	     (unsigned long long)s.hook_removes,
@@ -212,6 +234,7 @@ static bool compared_enough(void)
 	if (mode == SCANNING)
 		return seen.leased > 100 && seen.switched > 0;
 	return seen.leased > 100 && seen.shared > 100 && seen.switched > 0 &&
+	       (seen.offline > 0 || block < 0) &&
 	       seen.compared >= (seconds < LONG_SECONDS ?
 				 seconds * COMPARED_PER_SECOND :
 				 LONG_COMPARED);
@@ -359,6 +382,10 @@ int main(int argc, char **argv)
 	for (i = 0; i < CHURN_CONTENTS; i++)
 		digest_of_seed(CHURN_FIRST + i, known[i]);
 	two_nodes = !access("/sys/devices/system/node/node1", F_OK);
+	ksm_reset();
+	block = memblock_find();
+	if (block < 0)
+		diag("no memory can go offline: boot with movablecore=");
 	why = swap_on();
 	swap = !why;
 	if (why)

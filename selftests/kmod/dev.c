@@ -134,14 +134,14 @@ bool dev_settle(int fd)
 }
 
 /* One call, spread over the caller's arrays; returns pages or -errno. */
-static long range_once(int fd, const char *base, uint32_t pages,
+static long range_once(int fd, int mem_fd, const char *base, uint32_t pages,
 		       uint8_t *classes, digest_t *digests)
 {
 	struct umig_run runs[512];
 	digest_t found[512];
 	struct umig_range r = {
 		.size = sizeof(r),
-		.mem_fd = -1,
+		.mem_fd = mem_fd,
 		.nr_pages = pages,
 		.addr = (uintptr_t)base,
 		.runs = (uintptr_t)runs,
@@ -167,14 +167,14 @@ static long range_once(int fd, const char *base, uint32_t pages,
 	return at == r.nr_pages && d == r.nr_digests ? (long)at : -EPROTO;
 }
 
-int dev_range(int fd, const void *base, size_t pages, uint8_t *classes,
-	      digest_t *digests)
+int dev_range_of(int fd, int mem_fd, const void *base, size_t pages,
+		 uint8_t *classes, digest_t *digests)
 {
 	size_t at = 0;
 	long n;
 
 	while (at < pages) {
-		n = range_once(fd, (const char *)base + at * PAGE,
+		n = range_once(fd, mem_fd, (const char *)base + at * PAGE,
 			       pages - at < 512 ? pages - at : 512,
 			       classes + at, digests + at);
 		if (n <= 0)
@@ -182,6 +182,12 @@ int dev_range(int fd, const void *base, size_t pages, uint8_t *classes,
 		at += n;
 	}
 	return 0;
+}
+
+int dev_range(int fd, const void *base, size_t pages, uint8_t *classes,
+	      digest_t *digests)
+{
+	return dev_range_of(fd, -1, base, pages, classes, digests);
 }
 
 int dev_confirm(int fd, digest_t *digests, uint32_t nr, uint32_t *leases,

@@ -39,6 +39,9 @@ bool dev_settle(int fd);
 /* Classes and digests of @pages pages; a digest is written for MERGED only. */
 int dev_range(int fd, const void *base, size_t pages, uint8_t *classes,
 	      digest_t *digests);
+/* Of the process whose /proc/PID/mem is open. */
+int dev_range_of(int fd, int mem_fd, const void *base, size_t pages,
+		 uint8_t *classes, digest_t *digests);
 int dev_confirm(int fd, digest_t *digests, uint32_t nr, uint32_t *leases,
 		uint32_t *held);
 int dev_fill(int fd, struct umig_fill_item *items, uint32_t nr,

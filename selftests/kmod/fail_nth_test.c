@@ -5,10 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dev.h"
@@ -181,6 +184,40 @@ static void test_range(void)
 	tear_down();
 }
 
+static int mem_fd;
+
+static int try_range_of(void)
+{
+	return dev_range_of(dev, mem_fd, region.base, PAGES, classes, digests);
+}
+
+static void test_range_of(void)
+{
+	static const struct fault_op op = {
+		.prepare = prepare_range, .run = try_range_of,
+		.check = check_range,
+	};
+	char path[64];
+	pid_t pid;
+
+	if (!set_up())
+		return;
+	pid = fork();
+	if (pid < 0)
+		bail("fork: %s", strerror(errno));
+	if (pid == 0)
+		for (;;)
+			pause();
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	mem_fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(mem_fd >= 0, "%s: %s", path, strerror(errno));
+	sweep(&op);
+	close(mem_fd);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	tear_down();
+}
+
 static int try_confirm(void)
 {
 	return dev_confirm(dev, asked, CONTENTS, leases, &count);
@@ -259,6 +296,86 @@ static void test_fill(void)
 	tear_down();
 }
 
+static struct region target;
+static uint32_t shared;
+
+/* ksmd is at work, as SHARE wants it, but not on this. */
+static void enable_share(void)
+{
+	module_param("share", 1);
+	ksm_write("pages_to_scan", 1);
+	ksm_write("sleep_millisecs", 10000);
+	ksm_write("run", 1);
+}
+
+/* Memory without pages, in a process that nothing has been shared with. */
+static void prepare_share(void)
+{
+	size_t i;
+
+	region_map(&target, CONTENTS, CONTENTS, 2 * SEED);
+	if (madvise(target.base, CONTENTS * PAGE, MADV_DONTNEED))
+		bail("MADV_DONTNEED: %s", strerror(errno));
+	for (i = 0; i < CONTENTS; i++)
+		items[i] = (struct umig_fill_item){
+			.addr = (uintptr_t)target.base + i * PAGE,
+			.lease = leases[i],
+			.result = -1,
+		};
+}
+
+static int try_share(void)
+{
+	return dev_share(dev, items, CONTENTS, &count, &shared);
+}
+
+/* No page, a copy or the page itself, but never half of one. */
+static void check_share(int err, bool fired)
+{
+	uint32_t filled = 0, merged = 0;
+	char want[PAGE];
+	size_t i;
+
+	if (!worked(err, fired))
+		return;
+	for (i = 0; i < CONTENTS; i++) {
+		CHECK(items[i].result >= 0 ||
+		      (fired && items[i].result == -EFAULT),
+		      "page %zu: %d", i, items[i].result);
+		if (items[i].result < 0)
+			continue;
+		fill_page(want, SEED + i);
+		CHECK(!memcmp(target.base + i * PAGE, want, PAGE),
+		      "page %zu: another content", i);
+		filled++;
+		merged += items[i].result == 0;
+	}
+	CHECK(filled == count && merged == shared,
+	      "%u of %u filled, %u of %u shared", filled, count, merged,
+	      shared);
+	CHECK(fired || shared == CONTENTS, "only %u shared", shared);
+}
+
+static void test_share(void)
+{
+	static const struct fault_op op = {
+		.prepare = prepare_share, .run = try_share,
+		.check = check_share,
+	};
+	unsigned int failed;
+
+	if (!set_up())
+		return;
+	CHECK(!try_confirm(), "CONFIRM");
+	enable_share();
+	failed = fault_sweep_forked(&op);
+	diag("%u allocations failed", failed);
+	CHECK(failed > CONTENTS, "too few failed: this is no test");
+	CHECK(dev_stat(dev).leases == CONTENTS, "leases are lost");
+	tear_down();
+	ksm_reset();
+}
+
 static void prepare_release(void)
 {
 	CHECK(!try_confirm() && count == CONTENTS, "CONFIRM");
@@ -335,10 +452,13 @@ static int try_small(void)
 {
 	struct umig_info info = { .size = sizeof(info) };
 	struct umig_stat stat = { .size = sizeof(stat) };
+	struct umig_events events = { .size = sizeof(events) };
 	int err = dev_ioctl(dev, UMIG_IOC_INFO, &info);
 
 	if (!err)
 		err = dev_ioctl(dev, UMIG_IOC_STAT, &stat);
+	if (!err)
+		err = dev_ioctl(dev, UMIG_IOC_EVENTS, &events);
 	return err ? err : dev_set_key(dev, test_key);
 }
 
@@ -366,11 +486,13 @@ static const struct test_case cases[] = {
 	{ "open", test_open },
 	{ "JOIN", test_join },
 	{ "RANGE", test_range },
+	{ "RANGE of another process", test_range_of },
 	{ "CONFIRM", test_confirm },
 	{ "FILL", test_fill },
+	{ "SHARE", test_share },
 	{ "RELEASE", test_release },
 	{ "read", test_read },
-	{ "INFO, STAT, SET_KEY need no memory", test_small },
+	{ "INFO, STAT, EVENTS, SET_KEY need no memory", test_small },
 };
 
 int main(void)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -18,6 +19,7 @@
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 #define DEBUGFS "/sys/kernel/debug/"
 #define MAX_SWEEP 5000
+#define MANY 1000000000u
 
 #define CONSOLE_LEVEL 8		/* syslog(2) */
 #define LEVEL_SILENT 1
@@ -136,33 +138,87 @@ static void arm(unsigned int n)
 		bail(FAIL_NTH ": %s", strerror(errno));
 }
 
-/* Returns whether the allocation has failed; it reads 0 then. */
-static bool disarm(void)
+/* How many allocations away the failure still is; 0: it has been. */
+static unsigned int disarm(void)
 {
 	char text[16] = "";
 
 	if (pread(nth_fd, text, sizeof(text) - 1, 0) < 0)
 		bail(FAIL_NTH ": %s", strerror(errno));
 	arm(0);
-	return !strtoul(text, NULL, 10);
+	return strtoul(text, NULL, 10);
+}
+
+unsigned int fault_count(int (*run)(void))
+{
+	arm(MANY);
+	run();
+	return MANY - disarm();
+}
+
+/* Returns whether the n-th allocation has failed. */
+static bool try(const struct fault_op *op, unsigned int n)
+{
+	bool fired;
+	int err;
+
+	if (op->prepare)
+		op->prepare();
+	arm(n);
+	err = op->run();
+	fired = !disarm();
+	op->check(err, fired);
+	return fired;
+}
+
+#define FIRED 1
+#define FAILED 2
+
+static void try_and_exit(const struct fault_op *op, unsigned int n)
+{
+	bool fired;
+
+	/* It is this thread's allocations that shall fail. */
+	close(nth_fd);
+	nth_fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	if (nth_fd < 0)
+		bail(FAIL_NTH ": %s", strerror(errno));
+	fired = try(op, n);
+	_exit((fired ? FIRED : 0) | (test_has_failed() ? FAILED : 0));
+}
+
+static bool try_forked(const struct fault_op *op, unsigned int n)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		bail("fork: %s", strerror(errno));
+	if (pid == 0)
+		try_and_exit(op, n);
+	waitpid(pid, &status, 0);
+	CHECK(WIFEXITED(status) && !(WEXITSTATUS(status) & FAILED),
+	      "allocation %u: status %x", n, status);
+	return WIFEXITED(status) && WEXITSTATUS(status) & FIRED;
+}
+
+static unsigned int sweep(const struct fault_op *op,
+			  bool (*try_it)(const struct fault_op *, unsigned int))
+{
+	unsigned int first = op->first ? op->first : 1, n = first;
+
+	while (n - first < MAX_SWEEP && try_it(op, n))
+		n++;
+	CHECK(n - first < MAX_SWEEP, "still failing after %u allocations", n);
+	return n - first;
 }
 
 unsigned int fault_sweep(const struct fault_op *op)
 {
-	unsigned int n;
-	bool fired;
-	int err;
+	return sweep(op, try);
+}
 
-	for (n = 1; n < MAX_SWEEP; n++) {
-		if (op->prepare)
-			op->prepare();
-		arm(n);
-		err = op->run();
-		fired = disarm();
-		op->check(err, fired);
-		if (!fired)
-			break;
-	}
-	CHECK(n < MAX_SWEEP, "still failing after %u allocations", n);
-	return n - 1;
+unsigned int fault_sweep_forked(const struct fault_op *op)
+{
+	return sweep(op, try_forked);
 }

@@ -10,11 +10,13 @@
 
 /**
  * struct fault_op - What has to live with each of its allocations failing.
+ * @first: the first that shall fail; 0: the very first.
  * @prepare: before each try; may be NULL.
  * @run: the try: 0 or -errno.
  * @check: what must hold after it.  @fired: an allocation has failed.
  */
 struct fault_op {
+	unsigned int first;
 	void (*prepare)(void);
 	int (*run)(void);
 	void (*check)(int err, bool fired);
@@ -40,5 +42,11 @@ void fault_end(void);
  * Return: how many failed, one in each run.
  */
 unsigned int fault_sweep(const struct fault_op *op);
+
+/* The same with each try, its @prepare and @check in a process of its own. */
+unsigned int fault_sweep_forked(const struct fault_op *op);
+
+/* How many allocations @run makes, or tries to, in this thread. */
+unsigned int fault_count(int (*run)(void));
 
 #endif

@@ -47,6 +47,11 @@ void test_fail(const char *file, int line, const char *fmt, ...)
 	va_end(ap);
 }
 
+bool test_has_failed(void)
+{
+	return case_failed;
+}
+
 void test_skip(const char *fmt, ...)
 {
 	va_list ap;
@@ -115,10 +120,16 @@ int write_file(const char *path, const char *text)
 	return err;
 }
 
-bool wait_until(bool (*is_so)(void *arg), void *arg, unsigned int timeout_ms)
+unsigned int slowness(void)
 {
 	const char *slow = getenv("UMIG_SLOW");
-	uint64_t end = now_ms() + timeout_ms * (slow ? strtoull(slow, NULL, 10) : 1);
+
+	return slow ? strtoul(slow, NULL, 10) : 1;
+}
+
+bool wait_until(bool (*is_so)(void *arg), void *arg, unsigned int timeout_ms)
+{
+	uint64_t end = now_ms() + (uint64_t)timeout_ms * slowness();
 
 	while (!is_so(arg)) {
 		if (now_ms() > end)

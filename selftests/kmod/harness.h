@@ -21,6 +21,7 @@ struct test_case {
 void diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void test_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+bool test_has_failed(void);
 void test_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define CHECK(cond, ...)						\
@@ -48,11 +49,14 @@ uint64_t now_ms(void);
 /* Into a file of sysfs, procfs, ...; 0 or -errno. */
 int write_file(const char *path, const char *text);
 
+/* UMIG_SLOW: so many times the time is right on a kernel that watches itself. */
+unsigned int slowness(void);
+
 /**
  * wait_until() - Ask again and again until it is so.
  * @is_so: the question.
  * @arg: for it.
- * @timeout_ms: how long; UMIG_SLOW times that on a kernel that is so slow.
+ * @timeout_ms: how long, times slowness().
  *
  * Return: false: it isn't.
  */

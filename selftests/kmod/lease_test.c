@@ -269,6 +269,77 @@ static void test_limits(void)
 	tear_down(fd);
 }
 
+#define ROUNDS 100
+#define FEW 20
+
+/* What is leased may be gone if the file isn't ours alone, but never wrong. */
+static bool fight_once(int fd, bool alone)
+{
+	char page[PAGE] __attribute__((aligned(PAGE)));
+	char want[PAGE];
+	uint32_t held, released;
+	size_t i;
+	int err;
+
+	if (dev_confirm(fd, digests, CONTENTS, leases, &held))
+		return false;
+	for (i = rand() % FEW; i < CONTENTS; i += FEW) {
+		if (!leases[i])
+			continue;
+		err = dev_fill_page(fd, leases[i], page);
+		if (err == -ENOENT && !alone)
+			continue;
+		fill_page(want, SEED + i);
+		if (err || memcmp(page, want, PAGE))
+			return false;
+	}
+	return !dev_release_all(fd, &released) && (!alone || released == held);
+}
+
+static void fight(int shared, unsigned int seed)
+{
+	int own = dev_open();
+	bool alone;
+	size_t i;
+
+	srand(seed);
+	for (i = 0; i < ROUNDS; i++) {
+		alone = rand() % 2;
+		if (!fight_once(alone ? own : shared, alone))
+			_exit(1);
+	}
+	/* With leases. */
+	_exit(!!dev_confirm(own, digests, FEW, leases, &(uint32_t){ 0 }));
+}
+
+/* Two want nearly all that there is, on files of their own and on a common one. */
+static void test_fight(void)
+{
+	int fd = set_up(""), status;
+	pid_t pids[2];
+	size_t i;
+
+	module_param("leases_total", CONTENTS + FEW);
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0)
+			bail("fork failed");
+		if (pids[i] == 0)
+			fight(fd, i + 1);
+	}
+	for (i = 0; i < 2; i++) {
+		waitpid(pids[i], &status, 0);
+		CHECK(!status, "opener %zu: status %x", i, status);
+	}
+	CHECK(!dev_stat(fd).leases, "%llu leases left",
+	      (unsigned long long)dev_stat(fd).leases);
+	CHECK(dev_stat(fd).lease_refused > 0, "there was no fight");
+	module_param("leases_total", CONTENTS);
+	CHECK(lease_all(fd) == CONTENTS, "not all can be leased afterwards");
+	CHECK(!wrong_leases(fd), "%zu leases wrong", wrong_leases(fd));
+	tear_down(fd);
+}
+
 #define LIMITED 30
 #define OTHER_USER 1000
 
@@ -535,6 +606,7 @@ static const struct test_case cases[] = {
 	{ "close releases", test_close },
 	{ "the owner's death releases", test_death },
 	{ "limits by file and in total", test_limits },
+	{ "two openers fight", test_fight },
 	{ "limit by user", test_limit_by_user },
 	{ "CONFIRM is paced by user", test_rate },
 	{ "short memory takes back what isn't in use", test_memory_pressure },

@@ -18,25 +18,31 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(
 # pylint: disable=wrong-import-position
 from lab import debug_kernel
 from lab.cluster import Cluster
+from lab.remote import CommandFailed
 from lab.scenario import BUILD, MODULES
 from lab.tap import Skip, Tap, check, diag
 
 SECONDS = int(os.environ.get("UMIG_CHURN_SECONDS") or 30)
 # Memory that can go offline, for the leases in it, and two memory nodes.
 CMDLINE = "movablecore=1G numa=fake=2"
+KMEMLEAK = "/sys/kernel/debug/kmemleak"
 DEBUG = ["env", "UMIG_KO=/umig-debug.ko"]
 # Programs wait that many times as long before they give up: the machine may be
 # busy, the debug kernel is slow; and that one needs memory for itself.
 SLOW = 10 if debug_kernel.wanted() else 3
 MEMORY = "3G" if debug_kernel.wanted() else "2G"
+# For a host into which memory can be plugged; the debug kernel has no ACPI.
+PLUGGABLE = "2G,slots=1,maxmem=8G"
 if debug_kernel.wanted():
-    # Without ACPI it warns that faked nodes get their CPUs late.
-    CMDLINE += " workqueue.disable_numa=1"
+    # Without ACPI it warns that faked nodes get their CPUs late.  And it is slow:
+    # RCU stalls after ten times as long.
+    CMDLINE += " workqueue.disable_numa=1 rcupdate.rcu_cpu_stall_timeout=210"
 
 # Each program's command lines.
 PROGRAMS = {
     "abi_test": [["abi_test"]],
     "digest_test": [["digest_test"]],
+    "fail_load_test": [["fail_load_test"]],
     "fail_nth_test": [["fail_nth_test"]],
     "index_test": [["index_test"]],
     "lease_test": [["lease_test"]],
@@ -99,31 +105,69 @@ class Relay:
                       f"status {command.status}")
 
 
+def plug(host):
+    """A memory block more."""
+    host.qmp("object-add", **{"qom-type": "memory-backend-ram", "id": "more",
+                              "size": 128 << 20})
+    host.qmp("device_add", driver="pc-dimm", id="dimm", memdev="more")
+
+
+def unplug(host):
+    """Ask for it back."""
+    host.qmp("device_del", id="dimm")
+
+
+ORDERS = {"# lab: plug": plug, "# lab: unplug": unplug}
+
+
+def serve(host, command, timeout):
+    """Do what a program asks of the lab, until it ends."""
+    at = 0
+    try:
+        while True:
+            at = command.wait_line(lambda line: line.text in ORDERS, timeout,
+                                   at)
+            ORDERS[command.lines[at].text](host)
+            at += 1
+    except CommandFailed:
+        command.wait(timeout)
+
+
 def run_program(host, tap, argv):
     """Run a program in the host and relay its results."""
     name = next(a for a in argv if a in PROGRAMS)
     relay = Relay(tap, name)
     command = host.start(["env", f"UMIG_SLOW={SLOW}"] + argv)
     try:
-        command.wait((600 + 20 * SECONDS) * SLOW)
+        serve(host, command, (600 + 20 * SECONDS) * SLOW)
     finally:
         for line in command.lines:
             relay.line(line.text)
     relay.end(command)
 
 
+def lockdep_watches(host):
+    """It stops at the first thing that it finds."""
+    return re.search(r"debug_locks: +1$",
+                     host.sh("cat /proc/lockdep_stats"), re.M)
+
+
+def leaks(host):
+    """What nothing points to any more."""
+    # What is young may be on its way.
+    host.sh(f"echo scan > {KMEMLEAK}; sleep 6; echo scan > {KMEMLEAK}",
+            60 * SLOW)
+    return host.sh(f"cat {KMEMLEAK}")
+
+
 def watchers(host, tap):
     """What the debug kernel says only if it is asked."""
     with tap.case("lockdep has watched to the end"):
-        check(re.search(r"debug_locks: +1$",
-                        host.sh("cat /proc/lockdep_stats"), re.M),
-              "it has switched itself off: see the console")
+        check(lockdep_watches(host), "no: see the console")
     with tap.case("nothing is leaked"):
-        # What is young may be on its way.
-        host.sh("rmmod umig 2> /dev/null; cd /sys/kernel/debug && echo scan > kmemleak && "
-                "sleep 6 && echo scan > kmemleak", 60 * SLOW)
-        leaks = host.sh("cat /sys/kernel/debug/kmemleak")
-        check(not leaks, leaks)
+        host.sh("! grep -q '^umig ' /proc/modules || rmmod umig")
+        found = leaks(host)
+        check(not found, found)
 
 
 def main():
@@ -133,16 +177,19 @@ def main():
     files = [(os.path.join(programs, n), f"/bin/{n}") for n in names]
     modules = [os.path.join(MODULES, "umig.ko"),
                os.path.join(MODULES, "umig-debug.ko")]
+    more = dict(files=files, ko=modules, cpus=2, modules=["zram"])
     tap = Tap()
     with tap.lab("no kernel complaint"):
-        with Cluster(1, files=files, ko=modules, cmdline=CMDLINE, cpus=2,
-                     memory=MEMORY, modules=["zram"]) as lab:
+        with Cluster(1, cmdline=CMDLINE, memory=MEMORY, **more) as lab:
             for name in names:
                 for argv in PROGRAMS[name]:
                     run_program(lab.hosts[0], tap, argv)
                     lab.check()
             if debug_kernel.wanted():
                 watchers(lab.hosts[0], tap)
+        if "offline_test" in names and not debug_kernel.wanted():
+            with Cluster(1, memory=PLUGGABLE, **more) as lab:
+                run_program(lab.hosts[0], tap, ["offline_test", "plugged"])
     return tap.done()
 
 

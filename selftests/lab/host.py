@@ -115,7 +115,9 @@ class Host:
             "-name", "umig-lab", "-nodefaults", "-no-user-config", "-nographic",
             "-action", "reboot=shutdown,shutdown=pause", "-machine", "q35,graphics=off", "-cpu", cpu,
             "-accel", f"tcg,thread={qemu.thread_model()}",
-            "-smp", str(cpus), "-m", memory,
+            # Without ACPI a kernel finds one CPU of each socket only.
+            "-smp", f"{cpus},sockets={cpus}" if kernel.lacks else str(cpus),
+            "-m", memory,
             "-kernel", kernel.image, "-initrd", initrd,
             "-append", cmdline,
             "-chardev", f"socket,id=con,fd={fds['console']}",

@@ -45,6 +45,12 @@
 #define PM_PRESENT (1ull << 63)
 #define PM_PFN ((1ull << 55) - 1)
 #define KPF_KSM (1ull << 21)
+/*
+ * Pages that are never KSM's, where struct page has something else in the place
+ * of the mapping: slab, buddy, parts of a folio, huge, offline, page tables.
+ */
+#define KPF_NEVER (1ull << 7 | 1ull << 10 | 1ull << 15 | 1ull << 16 | \
+		   1ull << 17 | 1ull << 22 | 1ull << 23 | 1ull << 26)
 /* The low bits of page->mapping. */
 #define MAPPING_FLAGS 3ull
 #define MAPPING_KSM 3ull
@@ -114,6 +120,8 @@ static bool is_merged(uint64_t pfn, uint64_t flags)
 
 	if (!(flags & KPF_KSM) || !kpageflags_lie)
 		return flags & KPF_KSM;
+	if (flags & KPF_NEVER)
+		return false;
 	err = kcore_page_mapping(pfn, &mapping);
 	if (err) {
 		errno = -err;

@@ -92,6 +92,7 @@ struct sim {
 	double accepted;	/* when the socket took the last byte */
 	double drained;		/* when the link is through with it */
 	double placed;		/* when the receiver is */
+	unsigned int words;	/* frames between two batches with little in them */
 	unsigned int batch;
 	unsigned int used[PACK_PLANS];
 	unsigned int raw_before;	/* used[0] at the change */
@@ -214,7 +215,7 @@ static double simulate(struct sim *s, const struct pack_option *option,
 {
 	struct pack_policy p;
 	struct event queue[QUEUE];
-	unsigned int heard = 0;
+	unsigned int heard = 0, i;
 
 	pack_policy_init(&p, option, BOTH, s->host->workers, 0);
 	while (s->batch < batches) {
@@ -228,6 +229,8 @@ static double simulate(struct sim *s, const struct pack_option *option,
 			pack_policy_sent(&p, e->plan, e->bytes, ns(e->busy),
 					 ns(e->at));
 		}
+		for (i = 0; i < s->words; i++)
+			pack_policy_unused(&p, pack_policy_choose(&p, ns(now)));
 		step(s, &p, &queue[s->batch % QUEUE]);
 	}
 	return s->placed;
@@ -479,6 +482,55 @@ static void auto_follows_the_link(void **state)
 			}
 }
 
+/* Where most pages are named, words on them go between the batches. */
+static void auto_minds_only_what_can_be_packed(void **state)
+{
+	struct pack_option automatic = { .automatic = true };
+	unsigned int h, l;
+
+	(void)state;
+	for (h = 0; h < NR(hosts); h++)
+		for (l = 0; l < NR(links); l++) {
+			struct sim s = {
+				.host = &hosts[h],
+				.content = &contents[0],
+				.link = links[l],
+			}, with = s;
+			double t = simulate(&s, &automatic, 128);
+
+			with.words = 20;
+			assert_true(simulate(&with, &automatic, 128) <=
+				    t * 1.05);
+		}
+}
+
+/* Nor do small ones that found room wipe out what is known of the link. */
+static void small_batches_say_little_of_the_link(void **state)
+{
+	struct pack_option automatic = { .automatic = true };
+	struct pack_policy p;
+	struct pack_plan plan;
+	uint64_t now = 0;
+	unsigned int i;
+
+	(void)state;
+	pack_policy_init(&p, &automatic, BOTH, 1, now);
+	for (i = 0; i < 20; i++) {
+		plan = pack_policy_choose(&p, now);
+		pack_policy_packed(&p, plan, BATCH, BATCH / 3, 3000000, now);
+		now += 20000000;
+		pack_policy_sent(&p, plan, plan.codec ? BATCH / 3 : BATCH,
+				 plan.codec ? 7000000 : 20000000, now);
+		if (pack_policy_trial(&p, &plan, now))
+			pack_policy_tried(&p, plan, PACK_TRIAL_BYTES,
+					  PACK_TRIAL_BYTES / 3, 200000, now);
+	}
+	assert_int_not_equal(pack_policy_choose(&p, now).codec, 0);
+	for (i = 0; i < 100; i++)
+		pack_policy_sent(&p, plans[p.current], 60, 2, now);
+	assert_int_not_equal(pack_policy_choose(&p, now).codec, 0);
+}
+
 /* Batches packed in vain once nothing packs any more, and the other way. */
 static void auto_follows_the_contents(void **state)
 {
@@ -591,6 +643,8 @@ int main(void)
 		cmocka_unit_test(auto_leaves_a_crowded_cpu_alone),
 		cmocka_unit_test(auto_packs_for_a_slow_link_all_the_same),
 		cmocka_unit_test(auto_follows_the_link),
+		cmocka_unit_test(auto_minds_only_what_can_be_packed),
+		cmocka_unit_test(small_batches_say_little_of_the_link),
 		cmocka_unit_test(auto_follows_the_contents),
 		cmocka_unit_test(auto_is_never_slower_than_none),
 		cmocka_unit_test(auto_comes_near_the_best),

@@ -378,7 +378,8 @@ struct umig_fill {
  * Memory that was copied and is mergeable is merged by ksmd in its time.
  *
  * Until ksmd has come across a shared page, within one of its passes over all
- * memory (&umig_stat.share_adopted), the kernel can't reclaim or migrate it.
+ * memory (&umig_stat.share_adopted), the kernel can't reclaim or migrate it; if
+ * its memory is to go offline before, or the module to be unloaded, it is copied.
  */
 struct umig_share {
 	__u32 size;

@@ -66,7 +66,8 @@ extern const struct dirty_ops dirty_log_ops;
  * @taken: entries taken since its vCPU last left KVM_RUN for a full ring.
  * @fresh: pages ever that were not pending already.
  * @full: times that its vCPU left KVM_RUN for a full ring.
- * @lost: entries were overwritten: KVM's position may be ahead of @fetch.
+ * @lost: entries were overwritten: KVM's position may be ahead of @fetch,
+ * @adrift: or anywhere: nothing is taken until it is found again.
  */
 struct dirty_ring {
 	struct kvm_dirty_gfn *gfn;
@@ -75,6 +76,7 @@ struct dirty_ring {
 	uint64_t fresh;
 	uint64_t full;
 	bool lost;
+	bool adrift;
 };
 
 /** struct dirty_counters - Since dirty_init(). */

@@ -18,17 +18,22 @@
  * looks: entries are then overwritten, KVM counts more entries than there are
  * flags set, and "dirty" is an unknown distance ahead of "fetch".  That shows
  * as a ring in which every entry is dirty, or as a full ring with nothing to
- * read.  It is reported as -EOVERFLOW, and the position is found again:
+ * read: it has lost its "dirty".  A ring that overflows while it is being
+ * emptied shows neither: KVM overwrites an entry that was read and not reset
+ * yet, and then resets none behind it: their pages stay writable without being
+ * logged.  So a reset must have come as far as "fetch", too; a ring where it
+ * hasn't is adrift: not even "reset" is known.  Both are reported as -EOVERFLOW.
  *
- * - something dirty ahead of fetch: all entries before it are KVM's ghosts:
- *   they are given back;
- * - nothing dirty and the vCPU is stuck: one ghost is given back at a time,
- *   until the vCPU runs and pushes an entry that shows where KVM is.
+ * How it is found again matters: KVM frees whatever has the flag RESET where it
+ * stands, used or not.  One entry more than it counts, and it takes the ring for
+ * full for ever: that vCPU never runs again.  So:
  *
- * A ring that overflows while it is being emptied shows neither: KVM overwrites
- * an entry that was read and not reset yet, and then resets none behind it:
- * their pages stay writable without being logged.  So a reset must have come as
- * far as "fetch", too.
+ * - "dirty" lost: what lies between "fetch", which is "reset" then, and the first
+ *   dirty entry are ghosts that KVM counts: they are given back;
+ * - adrift, or nothing dirty and the vCPU stuck: nothing is given back until the
+ *   vCPU says that its ring is full.  Then KVM counts more than a quarter of it,
+ *   and the vCPU adds none: so in one quarter after the other all entries are
+ *   given back, until KVM has freed the last one of a quarter: there it stands.
  */
 #include "mem/dirty.h"
 
@@ -38,6 +43,8 @@
 #include <sys/mman.h>
 
 #include "lib/kvm.h"
+
+#define RESET_TRIES 3
 
 static size_t ring_bytes(const struct dirty *d)
 {
@@ -100,6 +107,14 @@ static void give_back(struct kvm_dirty_gfn *e)
 	__atomic_store_n(&e->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
 }
 
+static void clear_flags(struct dirty *d, struct dirty_ring *r)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->entries; i++)
+		__atomic_store_n(&r->gfn[i].flags, 0, __ATOMIC_RELEASE);
+}
+
 /* Entries up to the first dirty one are ghosts, if there is a dirty one. */
 static void find_position(struct dirty *d, struct dirty_ring *r)
 {
@@ -120,6 +135,8 @@ static uint32_t ring_take(struct dirty *d, struct dirty_ring *r)
 	struct kvm_dirty_gfn *e;
 	uint32_t n;
 
+	if (r->adrift)
+		return 0;
 	if (r->lost)
 		find_position(d, r);
 	for (n = 0; n < d->entries; n++) {
@@ -156,6 +173,40 @@ static bool is_reset(struct dirty *d, struct dirty_ring *r)
 				 __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_RESET);
 }
 
+/* Reset all; a signal may have KVM return before it is through. */
+static int reset_all(struct dirty *d)
+{
+	unsigned int i, tries;
+	int ret = 0;
+
+	for (tries = 0; tries < RESET_TRIES && !ret; tries++) {
+		ret = reset_rings(d);
+		for (i = 0; i < d->nr_vcpus; i++)
+			if (!d->ring[i].adrift && !is_reset(d, &d->ring[i]))
+				break;
+		if (i == d->nr_vcpus)
+			break;
+	}
+	return ret;
+}
+
+/* A ring that is adrift has lost pages, now or before. */
+static int find_adrift(struct dirty *d)
+{
+	struct dirty_ring *r;
+	int ret = 0;
+
+	for (r = d->ring; r < d->ring + d->nr_vcpus; r++) {
+		if (!r->adrift && !is_reset(d, r)) {
+			r->adrift = true;
+			d->count.ring_overflows++;
+		}
+		if (r->adrift)
+			ret = -EOVERFLOW;
+	}
+	return ret;
+}
+
 static int ring_collect(struct dirty *d)
 {
 	uint64_t overflows = d->count.ring_overflows;
@@ -164,12 +215,12 @@ static int ring_collect(struct dirty *d)
 
 	for (i = 0; i < d->nr_vcpus; i++)
 		ring_take(d, &d->ring[i]);
-	ret = reset_rings(d);
-	if (ret)
-		return ret;
-	for (i = 0; i < d->nr_vcpus; i++)
-		d->count.ring_overflows += !is_reset(d, &d->ring[i]);
-	return d->count.ring_overflows == overflows ? 0 : -EOVERFLOW;
+	ret = reset_all(d);
+	if (!ret)
+		ret = find_adrift(d);
+	if (!ret && d->count.ring_overflows != overflows)
+		ret = -EOVERFLOW;
+	return ret;
 }
 
 static int ring_reset(struct dirty *d)
@@ -180,9 +231,31 @@ static int ring_reset(struct dirty *d)
 }
 
 /*
+ * Where KVM stands in a full ring whose vCPU stands still; what is in it is
+ * lost.  If a signal keeps KVM from it, the next such exit tries again.
+ */
+static void find_kvm(struct dirty *d, struct dirty_ring *r)
+{
+	uint32_t quarter = d->entries / 4, at, i;
+	bool found = false;
+
+	for (at = 0; at < d->entries && !found; at += quarter) {
+		clear_flags(d, r);
+		for (i = at; i < at + quarter; i++)
+			give_back(entry(d, r, i));
+		r->fetch = at + quarter;
+		reset_rings(d);
+		found = is_reset(d, r);
+	}
+	clear_flags(d, r);
+	r->lost = true;
+	r->adrift = !found;
+}
+
+/*
  * A full ring has entries, for us now or for a collect that was faster: if
  * none has been taken since this vCPU's last such exit, those that KVM counts
- * are ghosts.
+ * are ghosts, or we have lost it.
  */
 static int ring_full(struct dirty *d, unsigned int vcpu)
 {
@@ -193,13 +266,11 @@ static int ring_full(struct dirty *d, unsigned int vcpu)
 	r->taken = 0;
 	if (taken || (ret && ret != -EOVERFLOW))
 		return ret;
-	if (!r->lost) {
-		r->lost = true;
+	if (!r->lost && !r->adrift) {
 		d->count.ring_overflows++;
 		ret = -EOVERFLOW;
 	}
-	give_back(entry(d, r, r->fetch++));
-	reset_rings(d);
+	find_kvm(d, r);
 	return ret;
 }
 

@@ -290,6 +290,8 @@ static int open_image(struct file_pages *fp, struct err *err)
 		return err_set(err, -EBADMSG,
 			       "%s: is not the image of %llu pages that its index is of: make that again with: umig image index",
 			       path, (unsigned long long)fp->pages);
+	/* a migration reads each page once: no reason to keep what it reads */
+	(void)posix_fadvise(fp->image, 0, 0, POSIX_FADV_NOREUSE);
 	return 0;
 }
 

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mappings that SHARE has made, and that KSM hasn't come across yet, can't be
+ * found by their page.  Memory that goes offline would wait for them for ever:
+ * the kernel tries to migrate the page again and again, and ksmd, which could
+ * make the page's list of sharers whole, stands still meanwhile.  So the
+ * processes get copies of those pages, as if they had written them.
+ *
+ * - Memory goes offline: those in the range.  A worker does it, because the
+ *   notifier mustn't wait for a process's mmap_lock; the notifier waits for the
+ *   first try, some time, and the worker tries again as long as memory is going.
+ *   The kernel repeats what it couldn't migrate until then.
+ * - The process has died: its children may have such mappings, see adopt.c.
+ * - The module is unloaded: all, because nobody will be there to do it later.
+ *
+ * Not done where memory is short: at the worst the pages stay shared and what
+ * has been said above of memory that goes offline is so, until ksmd has been at
+ * work for a pass.  That is told.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "unshare.h"
+
+#include <linux/bitmap.h>
+#include <linux/completion.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "adopt.h"
+#include "compat/compat.h"
+#include "stable_tree.h"
+
+/* Pages that are looked at under one mmap_lock. */
+#define WINDOW		1024u
+#define RETRY_JIFFIES	(HZ / 4)
+#define FIRST_TRY_MS	10000
+/* Processes that may come while they are counted. */
+#define MORE_PROCESSES	64
+#define EXIT_TRIES	20
+
+/**
+ * struct pass - Once through all that may have to be copied.
+ * @start_pfn: of the pages to be freed, the first.
+ * @end_pfn: one behind the last.
+ * @copied: pages.
+ * @left: pages, or processes, that must be looked at again.
+ */
+struct pass {
+	unsigned long start_pfn;
+	unsigned long end_pfn;
+	unsigned long copied;
+	unsigned long left;
+};
+
+struct mms {
+	struct mm_struct **mm;
+	size_t nr;
+	size_t room;
+};
+
+/* What is left must do for the machine itself. */
+static bool memory_is_short(void)
+{
+	return si_mem_available() < (long)(totalram_pages() / 64);
+}
+
+static bool is_wanted(const struct pass *pass, struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	return pfn >= pass->start_pfn && pfn < pass->end_pfn &&
+	       umig_folio_node(page_folio(page));
+}
+
+static void unshare_page(struct pass *pass, struct mm_struct *mm,
+			 unsigned long addr)
+{
+	struct page *page;
+	bool wanted;
+
+	if (!umig_get_mapped_page_by(mm, addr, FOLL_FORCE, &page))
+		return;
+	wanted = is_wanted(pass, page);
+	put_page(page);
+	if (!wanted)
+		return;
+	if (memory_is_short() || umig_unshare_mapped_page(mm, addr))
+		pass->left++;
+	else
+		pass->copied++;
+}
+
+/* The caller holds mmap_lock; only pages that the bitmap has. */
+static void unshare_vma(struct pass *pass, struct vm_area_struct *vma,
+			unsigned long base, const unsigned long *bits,
+			unsigned int at, unsigned int end)
+{
+	unsigned long first = max(vma->vm_start, base + at * PAGE_SIZE);
+	unsigned long last = min(vma->vm_end, base + end * PAGE_SIZE);
+	unsigned int bit = (first - base) >> PAGE_SHIFT;
+
+	for_each_set_bit_from(bit, bits, (last - base) >> PAGE_SHIFT) {
+		unshare_page(pass, vma->vm_mm, base + bit * PAGE_SIZE);
+		cond_resched();
+	}
+}
+
+static void unshare_window(struct pass *pass, struct mm_struct *mm,
+			   unsigned long base, const unsigned long *bits,
+			   unsigned int at, unsigned int end)
+{
+	unsigned long stop = base + end * PAGE_SIZE;
+	struct vm_area_struct *vma;
+
+	/* Its holder may be waiting for whom we are working for. */
+	if (!mmap_read_trylock(mm)) {
+		pass->left++;
+		return;
+	}
+	vma = find_vma(mm, base + at * PAGE_SIZE);
+	while (vma && vma->vm_start < stop) {
+		if (vma->vm_flags & VM_MERGEABLE)
+			unshare_vma(pass, vma, base, bits, at, end);
+		vma = find_vma(mm, vma->vm_end);
+	}
+	mmap_read_unlock(mm);
+}
+
+static void unshare_mm(struct pass *pass, struct mm_struct *mm,
+		       unsigned long base, const unsigned long *bits)
+{
+	unsigned int at, end, size = UMIG_ADOPT_CHUNK_PAGES;
+
+	for (at = 0; at < size; at = end) {
+		at = find_next_bit(bits, size, at);
+		end = min(size, at + WINDOW);
+		if (at < size)
+			unshare_window(pass, mm, base, bits, at, end);
+	}
+}
+
+/* Under rcu_read_lock(). */
+static struct mm_struct *get_mergeable_mm(struct task_struct *task)
+{
+	struct mm_struct *mm;
+
+	task_lock(task);
+	mm = task->flags & PF_KTHREAD ? NULL : task->mm;
+	if (mm && !(umig_mm_mergeable(mm) && mmget_not_zero(mm)))
+		mm = NULL;
+	task_unlock(task);
+	return mm;
+}
+
+/* The first thread may be gone and others not. */
+static struct mm_struct *get_process_mm(struct task_struct *process)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *task;
+
+	for_each_thread(process, task) {
+		mm = get_mergeable_mm(task);
+		if (mm)
+			break;
+	}
+	return mm;
+}
+
+static size_t count_processes(void)
+{
+	struct task_struct *process;
+	size_t nr = 0;
+
+	rcu_read_lock();
+	for_each_process(process)
+		nr++;
+	rcu_read_unlock();
+	return nr;
+}
+
+/* All processes of which KSM has memory; false: they aren't all. */
+static bool mms_get(struct mms *all)
+{
+	struct task_struct *process;
+	struct mm_struct *mm;
+
+	all->nr = 0;
+	all->room = count_processes() + MORE_PROCESSES;
+	all->mm = kvmalloc_array(all->room, sizeof(*all->mm), GFP_KERNEL);
+	if (!all->mm)
+		return false;
+	rcu_read_lock();
+	for_each_process(process) {
+		if (all->nr == all->room)
+			break;
+		mm = get_process_mm(process);
+		if (mm)
+			all->mm[all->nr++] = mm;
+	}
+	rcu_read_unlock();
+	return all->nr < all->room;
+}
+
+static void mms_put(struct mms *all)
+{
+	while (all->nr)
+		mmput(all->mm[--all->nr]);
+	kvfree(all->mm);
+}
+
+static void unshare_in_all(unsigned long base, const unsigned long *bits,
+			   void *arg)
+{
+	struct pass *pass = arg;
+	struct mms all;
+	size_t i;
+
+	if (!mms_get(&all))
+		pass->left++;
+	for (i = 0; i < all.nr; i++)
+		unshare_mm(pass, all.mm[i], base, bits);
+	mms_put(&all);
+}
+
+/**
+ * umig_unshare_chunk() - Whatever is merged at these addresses, of anybody.
+ * @base: the first.
+ * @bits: which pages from there.
+ * @again: bool, set if some of it has to be tried again.
+ */
+void umig_unshare_chunk(unsigned long base, const unsigned long *bits,
+			void *again)
+{
+	struct pass pass = { .end_pfn = ULONG_MAX };
+
+	unshare_in_all(base, bits, &pass);
+	if (pass.left && !memory_is_short())
+		*(bool *)again = true;
+}
+
+/* The range that goes; empty: none does. */
+static DEFINE_SPINLOCK(range_lock);
+static struct pass range;
+static DECLARE_COMPLETION(tried);
+
+static bool range_get(struct pass *pass)
+{
+	spin_lock(&range_lock);
+	*pass = range;
+	spin_unlock(&range_lock);
+	return pass->start_pfn < pass->end_pfn;
+}
+
+static void range_set(unsigned long start_pfn, unsigned long end_pfn)
+{
+	spin_lock(&range_lock);
+	range = (struct pass){ .start_pfn = start_pfn, .end_pfn = end_pfn };
+	spin_unlock(&range_lock);
+}
+
+static void unshare_range(struct work_struct *work)
+{
+	struct pass pass;
+
+	if (!range_get(&pass))
+		return;
+	umig_adopt_walk(unshare_in_all, &pass);
+	if (pass.copied)
+		pr_info("%lu shared pages that KSM doesn't know yet are copied: memory goes offline\n",
+			pass.copied);
+	complete(&tried);
+	/* What was being shared just now is there by then, and children. */
+	queue_delayed_work(system_long_wq, to_delayed_work(work),
+			   RETRY_JIFFIES);
+}
+
+static DECLARE_DELAYED_WORK(range_work, unshare_range);
+
+/** umig_unshare_range_begin() - Until the end nothing keeps these pages. */
+void umig_unshare_range_begin(unsigned long start_pfn, unsigned long end_pfn)
+{
+	if (!umig_adopt_any())
+		return;
+	range_set(start_pfn, end_pfn);
+	reinit_completion(&tried);
+	mod_delayed_work(system_long_wq, &range_work, 0);
+	wait_for_completion_timeout(&tried, msecs_to_jiffies(FIRST_TRY_MS));
+}
+
+/** umig_unshare_range_end() - Memory is gone, or stays. */
+void umig_unshare_range_end(void)
+{
+	range_set(0, 0);
+}
+
+static void unshare_all(struct pass *pass)
+{
+	unsigned int i;
+
+	for (i = 0; i < EXIT_TRIES; i++) {
+		*pass = (struct pass){ .end_pfn = ULONG_MAX,
+				       .copied = pass->copied };
+		umig_adopt_walk(unshare_in_all, pass);
+		if (!pass->left || memory_is_short())
+			break;
+		schedule_timeout_idle(HZ / 10);
+	}
+}
+
+/** umig_unshare_exit() - Nothing is shared any more, no memory goes offline. */
+void umig_unshare_exit(void)
+{
+	struct pass pass = {};
+
+	cancel_delayed_work_sync(&range_work);
+	if (!umig_adopt_any())
+		return;
+	unshare_all(&pass);
+	if (pass.left)
+		pr_warn("%lu shared pages that KSM doesn't know yet can't be copied: take no memory offline before KSM has been through (echo 1 > /sys/kernel/mm/ksm/run)\n",
+			pass.left);
+}
