@@ -270,13 +270,13 @@ static void guest_that_was_paused_arrives_paused(void **state)
 	assert_int_equal(writer_passes(p->source.vm), passes);
 }
 
-/* How many of this process's vCPUs have a nice value below 0. */
+/* How many of this process's vCPUs have a nice value below its own. */
 static int favoured(void)
 {
 	DIR *tasks = opendir("/proc/self/task");
 	struct dirent *d;
+	int n = 0, own = getpriority(PRIO_PROCESS, 0);
 	char path[300], name[16];
-	int n = 0;
 	FILE *f;
 
 	assert_non_null(tasks);
@@ -288,7 +288,7 @@ static int favoured(void)
 			continue;
 		n += fgets(name, sizeof(name), f) &&
 		     !strncmp(name, "vcpu ", 5) &&
-		     getpriority(PRIO_PROCESS, atoi(d->d_name)) < 0;
+		     getpriority(PRIO_PROCESS, atoi(d->d_name)) < own;
 		fclose(f);
 	}
 	closedir(tasks);
@@ -297,8 +297,10 @@ static int favoured(void)
 
 static bool may_favour(void)
 {
-	return !setpriority(PRIO_PROCESS, 0, -1) &&
-	       !setpriority(PRIO_PROCESS, 0, 0);
+	int own = getpriority(PRIO_PROCESS, 0);
+
+	return !setpriority(PRIO_PROCESS, 0, own - 1) &&
+	       !setpriority(PRIO_PROCESS, 0, own);
 }
 
 static int favoured_when_started = -1;
