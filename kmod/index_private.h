@@ -35,6 +35,7 @@ struct umig_index {
 	struct hlist_head *nodes;
 	struct hlist_head *digests;
 	unsigned int bits;
+	unsigned long mask;	/* BIT(bits) - 1 */
 	u64 limit_bytes;
 	u64 max_entries;	/* the dead ones included */
 	u64 max_live;
@@ -73,10 +74,8 @@ umig_node_bucket(const struct umig_node *node)
 {
 	unsigned long page = (unsigned long)node >> PAGE_SHIFT;
 	unsigned long slot = offset_in_page(node) >> NODE_SHIFT;
-	unsigned int bits = umig_idx.bits;
 
-	return &umig_idx.nodes[(hash_long(page, bits) + slot) &
-			       (BIT(bits) - 1)];
+	return &umig_idx.nodes[(hash_long(page, 32) + slot) & umig_idx.mask];
 }
 
 /* Digests are keyed hashes: any of their bits will do. */

@@ -71,17 +71,32 @@ static void answer_reset(struct answer *a)
 	a->generation = umig_index_generation();
 }
 
-/* Returns false if there is no room: those pages aren't part of the answer. */
-static bool answer_add(struct answer *a, u32 class, u32 nr)
+static struct umig_run *answer_last_run(const struct answer *a)
 {
-	struct umig_run *run = a->nr_runs ? &a->runs[a->nr_runs - 1] : NULL;
+	return a->nr_runs ? &a->runs[a->nr_runs - 1] : NULL;
+}
 
-	if (!run || run->class != class) {
-		if (a->nr_runs == a->max_runs)
+static bool answer_begin_run(struct answer *a, u32 class)
+{
+	if (a->nr_runs == a->max_runs)
+		return false;
+	a->runs[a->nr_runs++] = (struct umig_run){ .first = a->nr_pages,
+						   .class = class };
+	return true;
+}
+
+/*
+ * Returns false if there is no room: those pages aren't part of the answer.
+ * Inline: for each page, and nearly always it has the class of the one before.
+ */
+static __always_inline bool answer_add(struct answer *a, u32 class, u32 nr)
+{
+	struct umig_run *run = answer_last_run(a);
+
+	if (unlikely(!run || run->class != class)) {
+		if (!answer_begin_run(a, class))
 			return false;
-		run = &a->runs[a->nr_runs++];
-		*run = (struct umig_run){ .first = a->nr_pages,
-					  .class = class };
+		run = answer_last_run(a);
 	}
 	run->count += nr;
 	a->nr_pages += nr;
