@@ -68,10 +68,11 @@ static int ioctl_info(struct umig_ucmd *ucmd)
 
 	if (info->flags)
 		return -EINVAL;
+	/* First: it may make another generation. */
+	info->mode = umig_health_check() ? UMIG_MODE_HOOKS : UMIG_MODE_SCAN;
 	umig_index_usage(&usage);
 	info->abi_version = UMIG_ABI_VERSION;
 	info->hash_alg = UMIG_HASH_BLAKE2B_256_KEYED;
-	info->mode = umig_health_check() ? UMIG_MODE_HOOKS : UMIG_MODE_SCAN;
 	info->page_size = PAGE_SIZE;
 	info->max_batch = UMIG_MAX_BATCH;
 	info->lease_ttl_ms = READ_ONCE(umig_lease_ttl_ms);

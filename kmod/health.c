@@ -7,18 +7,22 @@
  *
  * So a canary, a kprobe of the same kind on a function of this module, is made
  * to sing before each batch of queries and every second; the counters of
- * dropped hits are compared at the same time.
+ * dropped hits are compared at the same time, and where KSM has a tracepoint for
+ * removals that one's count with the hook's (crosscheck.c).
  *
  *   hooks found dead	mode SCAN: RANGE gives no digests, CONFIRM hashes every
  *			page again, all memory is scanned from time to time
  *   hooks alive again,	all digests are void, all memory is scanned, every page
- *   or hits dropped	is hashed again; then mode HOOKS
+ *   or hits missed	is hashed again; then mode HOOKS
+ *   removals missed	mode SCAN until unloaded: there is a way to remove nodes
+ *   time and again	that the hook doesn't see
  *   a node not laid	mode SCAN until unloaded, without scans: what a scan
  *   out as known	finds can't be trusted either
  *   no hooks at load	mode SCAN until unloaded, see below
  *
- * What this can't see is a switch that is turned off and on again between two
- * checks.  Against what is missed then stand the other guards: an entry dies
+ * Without the tracepoint (before 6.4) this can't see a switch that is turned off
+ * and on again between two checks.  Against what is missed then stand the other
+ * guards: an entry dies
  * also when its node's address is used again, RANGE compares page numbers, and
  * one lease in 64 is hashed again.
  */
@@ -54,6 +58,7 @@
 
 #include "account.h"
 #include "adopt.h"
+#include "crosscheck.h"
 #include "events.h"
 #include "group.h"
 #include "hasher.h"
@@ -64,6 +69,8 @@
 #include "trace.h"
 
 #define TICK_JIFFIES		HZ
+/* So many times can't be people who switch the hooks off and on again. */
+#define CROSSCHECK_FAILS_MAX	32
 /* Scans have a twentieth of a CPU at most, and come now and then nevertheless. */
 #define SCAN_PAUSE_MIN		(10UL * HZ)
 #define SCAN_PAUSE_MAX		(300UL * HZ)
@@ -75,6 +82,7 @@ static struct {
 	struct mutex lock;	/* for changes */
 	bool alive;
 	unsigned long missed;
+	unsigned int crosscheck_fails;
 	/* Set at load. */
 	bool hookless;
 } health = {
@@ -115,40 +123,67 @@ static bool canary_sings(void)
 	return atomic_read(&songs) != before;
 }
 
+/* The hook for removals doesn't see all; never mended. */
+static bool is_deaf(void)
+{
+	return READ_ONCE(health.crosscheck_fails) >= CROSSCHECK_FAILS_MAX;
+}
+
 static void hooks_died(void)
 {
 	umig_count(UMIG_CANARY_FAILS);
-	if (umig_hook_alien())
+	if (is_deaf())
+		pr_err("KSM drops pages behind the back of the hook: no digests are given out any more; unload the module and report the kernel's version\n");
+	else if (umig_hook_alien())
 		pr_err("KSM's structures aren't what this version knows: no digests are given out any more; unload the module and report the kernel's version\n");
 	else
 		pr_warn("the kernel's kprobes don't fire any more: falling back to scans, no digests for RANGE; set sysctl kernel.ftrace_enabled=1 and /sys/kernel/debug/kprobes/enabled to 1\n");
 }
 
-static void hooks_doubtful(unsigned long missed, bool were_dead)
+static void hooks_doubtful(bool were_dead)
 {
 	if (were_dead)
 		pr_info("the hooks are alive again, all merged pages are hashed anew\n");
-	umig_count_add(UMIG_HOOK_MISSES, missed);
 	umig_index_invalidate();
 	umig_hasher_want_scan();
 }
 
+/*
+ * Removals that the hook has missed though it was thought to be alive.  Of a hit
+ * that kprobes has dropped it is known already.
+ */
+static u64 crosscheck(bool alive, u64 dropped)
+{
+	u64 missed = umig_crosscheck_take();
+
+	if (missed <= dropped || !alive || !health.alive)
+		return 0;
+	umig_count(UMIG_CROSSCHECK_FAILS);
+	if (++health.crosscheck_fails == 1)
+		pr_warn("KSM has dropped %llu pages of which the hook hasn't heard: all merged pages are hashed anew\n",
+			missed - dropped);
+	return missed - dropped;
+}
+
 static bool health_changed(bool alive)
 {
-	unsigned long missed;
+	unsigned long dropped, missed;
 	bool changed;
 
 	mutex_lock(&health.lock);
-	missed = umig_hook_missed() - health.missed;
+	dropped = umig_hook_missed() - health.missed;
+	missed = dropped + crosscheck(alive, dropped);
+	umig_count_add(UMIG_HOOK_MISSES, alive ? dropped : 0);
+	alive = alive && !is_deaf();
 	if (!alive && health.alive)
 		hooks_died();
 	else if (alive && (!health.alive || missed))
-		hooks_doubtful(missed, !health.alive);
+		hooks_doubtful(!health.alive);
 	changed = alive != health.alive || (alive && missed);
 	if (changed)
 		trace_umig_health(alive, missed);
 	if (alive)
-		health.missed += missed;
+		health.missed += dropped;
 	WRITE_ONCE(health.alive, alive);
 	mutex_unlock(&health.lock);
 	if (changed)
@@ -166,10 +201,12 @@ static bool health_changed(bool alive)
  */
 bool umig_health_check(void)
 {
-	bool alive = !health.hookless && canary_sings() && !umig_hook_alien();
+	bool alive = !health.hookless && !is_deaf() && canary_sings() &&
+		     !umig_hook_alien();
 
 	if (likely(alive && READ_ONCE(health.alive) &&
-		   umig_hook_missed() == READ_ONCE(health.missed)))
+		   umig_hook_missed() == READ_ONCE(health.missed) &&
+		   !umig_crosscheck_missed()))
 		return true;
 	return health_changed(alive);
 }

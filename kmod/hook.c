@@ -32,6 +32,7 @@
 #include <linux/spinlock.h>
 
 #include "adopt.h"
+#include "crosscheck.h"
 #include "debug.h"
 #include "group.h"
 #include "hasher.h"
@@ -232,14 +233,17 @@ int umig_hook_register(void)
 		return never_works(err) ? -EOPNOTSUPP : err;
 	}
 	attached = true;
+	umig_crosscheck_init();
 	return 0;
 }
 
 /** umig_hook_unregister() - Detach; no handler runs any more on return. */
 void umig_hook_unregister(void)
 {
-	if (attached)
-		unregister_kprobes(hook_list, ARRAY_SIZE(hooks));
+	if (!attached)
+		return;
+	umig_crosscheck_exit();
+	unregister_kprobes(hook_list, ARRAY_SIZE(hooks));
 	attached = false;
 }
 

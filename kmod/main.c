@@ -46,7 +46,8 @@
  * 2. The shrinkers and the clock stop: nobody asks the worker for anything now
  *    but the hooks.
  * 3. The hooks are detached.  unregister_kprobes() waits until no handler
- *    runs, so nobody fills the queue or raises the irq_work any more.
+ *    runs, so nobody fills the queue or raises the irq_work any more.  So is the
+ *    probe of KSM's tracepoint.
  * 4. The worker stops.  It holds references to pages for microseconds only.
  * 5. The memory notifier goes, after the last one who looked at struct pages
  *    by number.

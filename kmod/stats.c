@@ -69,4 +69,5 @@ void umig_stats_get(struct umig_stat *stat)
 	stat->share_copied = counted(UMIG_SHARE_COPIED_PAGES);
 	stat->share_retried = counted(UMIG_SHARE_RETRIED);
 	stat->share_adopted = counted(UMIG_SHARE_ADOPTED);
+	stat->crosscheck_fails = counted(UMIG_CROSSCHECK_FAILS);
 }

@@ -103,7 +103,8 @@ static const struct attribute_group index_group = {
 	_(filled) _(fill_failed) _(lease_converted)			\
 	_(confirm_other_group) _(confirm_busy) _(group_members)		\
 	_(confirm_throttled) _(lease_refused) _(lease_reclaimed)		\
-	_(shared) _(share_copied) _(share_retried) _(share_adopted)
+	_(shared) _(share_copied) _(share_retried) _(share_adopted)	\
+	_(crosscheck_fails)
 
 static ssize_t stat_show(struct device *dev, struct device_attribute *attr,
 			 char *buf);

@@ -126,6 +126,7 @@ AT(umig_stat, confirm_other_group, 192);
 AT(umig_stat, group_members, 208);
 AT(umig_stat, lease_reclaimed, 232);
 AT(umig_stat, share_adopted, 264);
+AT(umig_stat, crosscheck_fails, 272);
 _Static_assert(sizeof(struct umig_stat) % 8 == 0, "umig_stat has a hole");
 
 SIZE(umig_record, 40);

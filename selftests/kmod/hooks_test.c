@@ -137,6 +137,57 @@ static void test_kprobes_off(void)
 	hooks_off_and_on("/sys/kernel/debug/kprobes/enabled");
 }
 
+#define TRACED "/sys/kernel/tracing/events/ksm/ksm_remove_ksm_page"
+
+/* Switched off and on again while nobody looks, but for the module's clock. */
+static bool missed_unnoticed(int fd, struct region *r)
+{
+	uint64_t generation = dev_info(fd).generation;
+	struct umig_stat before = dev_stat(fd), after;
+	size_t unhashed;
+
+	write_file("/sys/kernel/debug/kprobes/enabled", "0");
+	ksm_write("run", 2);
+	write_file("/sys/kernel/debug/kprobes/enabled", "1");
+	after = dev_stat(fd);
+	CHECK(after.hook_removes - before.hook_removes < CONTENTS,
+	      "the hook has seen it all: the test tests nothing");
+	CHECK(dev_info(fd).generation > generation, "nothing was noticed");
+	after = dev_stat(fd);
+	CHECK(after.crosscheck_fails + after.canary_fails >
+	      before.crosscheck_fails + before.canary_fails, "nor counted");
+	ksm_run();
+	if (!region_wait_merged(r))
+		bail("KSM doesn't merge");
+	ksm_write("run", 0);
+	CHECK(dev_settle(fd), "not settled");
+	CHECK(known(fd, r, &unhashed) == PAGES, "%zu without a digest",
+	      unhashed);
+	return after.crosscheck_fails == before.crosscheck_fails;
+}
+
+static void test_crosscheck(void)
+{
+	struct region r;
+	int fd, i;
+
+	if (access(TRACED, F_OK)) {
+		test_skip("KSM has no tracepoints (before 6.4)");
+		return;
+	}
+	ksm_reset();
+	fd = dev_fresh("");
+	merge(&r);
+	REQUIRE(dev_settle(fd), "not settled");
+	CHECK(!dev_stat(fd).crosscheck_fails, "a false alarm");
+	/* The clock's canary may come first. */
+	for (i = 0; i < 20 && missed_unnoticed(fd, &r); i++)
+		;
+	CHECK(i < 20, "the canary always came first");
+	region_unmap(&r);
+	close(fd);
+}
+
 static void test_overflow(void)
 {
 	struct umig_stat stat;
@@ -266,6 +317,7 @@ static void test_compaction(void)
 static const struct test_case cases[] = {
 	{ "ftrace_enabled=0 is noticed", test_ftrace_off },
 	{ "kprobes switched off is noticed", test_kprobes_off },
+	{ "removals that the hook misses are noticed", test_crosscheck },
 	{ "a queue that overflows leads to a scan", test_overflow },
 	{ "the index keeps its limit", test_limit },
 	{ "memory pressure evicts, RANGE brings back", test_shrinker },

@@ -101,6 +101,11 @@ class Walk:
         """How many pages KSM has merged."""
         return sum(d is not None for d in self.digests)
 
+    def private(self):
+        """How many pages take memory that isn't shared."""
+        return sum(bool(f & PRESENT) and d is None for f, d in
+                   zip(self.flags, self.digests))
+
     def contents(self):
         """The distinct contents of merged pages."""
         return {d for d in self.digests if d is not None}
@@ -120,6 +125,12 @@ def walk(host, pid, timeout=120):
     say(f"{host.name}: reference walk of {pid}: {result.merged()} of "
         f"{len(result)} pages merged", level=2)
     return result
+
+
+def anon_bytes(host):
+    """The host's anonymous memory, a merged page counted once."""
+    return int(host.sh("awk '/^AnonPages:/ { print $2 }' "
+                       "/proc/meminfo")) << 10
 
 
 def pages_of_host(host):

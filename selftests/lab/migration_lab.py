@@ -21,6 +21,9 @@ from lab.tap import Tap, check, diag
 
 SHARED_MB = 96
 MIGRATION_FAILED = 3
+# ksmd runs, but does nothing in the time of a migration.
+IDLE = (1, 5000)
+STAT = "/sys/class/misc/umig/stat"
 
 
 def describe(report):
@@ -196,17 +199,22 @@ def merge_with_image(lab, disk):
 
 
 def hash_only(tap, lab, g, there):
-    """Pages that both hosts have merged go as digests, under leases."""
+    """Pages that both hosts have merged go as digests, under leases.  Returns
+    what they take at the destination, as copies."""
+    taken_bytes = 0
     with tap.case("merged pages are held; leases are taken and released"):
         scenario.set_key(*lab.hosts)
         merge_with_image(lab, "/dev/vdc")
         before = scenario.index(there)
+        ksm.speed(there, *IDLE)
+        taken_bytes = -ksm.anon_bytes(there)
         process = g.listen(there)
         # Somebody else finds the port first.
         there.sh("head -c 100000 /dev/urandom | nc -w 2 "
                  f"{there.address} {scenario.PORT} > /dev/null; true")
         migration = g.start_migration(process)
         migration.finish()
+        taken_bytes += ksm.anon_bytes(there)
         check_moved(g, migration, there)
         report = migration.report
         after = scenario.wait_leases_given_back(there)
@@ -223,12 +231,76 @@ def hash_only(tap, lab, g, there):
             after["lease_expired"] - before["lease_expired"]
         check(given == taken, f"{taken} leases taken, {given} given back")
         check(after["filled"] > before["filled"], "pages were filled")
+        check(after["shared"] == 0, "SHARE is off unless it is asked for")
         check(after["lease_mismatch"] == 0, "no lease was of a wrong content")
+        ksm.speed(there, 5000)
+        ksm.settle(there)
+        scenario.wait_index(there)
+    return taken_bytes
+
+
+def sharing(tap, g, there, copies_bytes):
+    """What is held becomes the guest's without a copy."""
+    with tap.case("pages that are held are shared, and take no memory"):
+        there.sh("echo Y > /sys/module/umig/parameters/share")
+        before = scenario.index(there)
+        ksm.speed(there, *IDLE)
+        grown = -ksm.anon_bytes(there)
+        migration = g.migrate(there)
+        grown += ksm.anon_bytes(there)
+        walk = ksm.walk(there, g.process.pid())
+        check_moved(g, migration, there)
+        after = scenario.wait_leases_given_back(there)
+        shared = after["shared"] - before["shared"]
+        told = g.process.ask("query-migrate")["index"]["shared"]
+        diag(f"{shared} pages shared, "
+             f"{after['share_copied'] - before['share_copied']} copied, "
+             f"memory grew by {grown >> 10} KiB; by copies "
+             f"{copies_bytes >> 10} KiB")
+        check(shared > 2000, f"{shared} pages shared")
+        check(told == shared, f"{shared} pages shared, the report says {told}")
+        check(walk.merged() > shared / 2, f"{walk.merged()} are merged, "
+              f"{walk.private()} are the guest's own")
+        check(grown < copies_bytes - shared * 4096 / 2,
+              f"{grown} bytes more, not much less than {copies_bytes}")
+        check(after["lease_mismatch"] == 0, "no lease was of a wrong content")
+    with tap.case("ksmd adopts what is shared"):
+        ksm.speed(there, 5000)
+        there.sh(f"until [ $(cat {STAT}/share_adopted) -ge "
+                 f"{walk.merged() // 2} ]; do usleep 200000; done",
+                 timeout=300)
+
+
+def written_after(tap, g, there):
+    """The guest's writes are its own: what is held stays as it is."""
+    with tap.case("writes to shared pages change nothing that is held"):
+        before = ksm.walk(there, g.process.pid())
+        held = ksm.walk(there, there.stand_in.pid())
+        g.process.command.send("reuse 40\n")
+        g.serial.wait_line("REUSED", 300)
+        after = ksm.walk(there, g.process.pid())
+        written = sum(a is not None and a != b for a, b in
+                      zip(before.digests, after.digests))
+        check(written > 1000, f"{written} shared pages were written")
+        now = ksm.walk(there, there.stand_in.pid())
+        wrong = sum(a is not None and b is not None and a != b for a, b in
+                    zip(held.digests, now.digests))
+        same = sum(a is not None and a == b for a, b in
+                   zip(held.digests, now.digests))
+        diag(f"{written} shared pages written, {same} of the host's own the "
+             f"same, {wrong} changed")
+        check(not wrong, f"{wrong} of the host's own pages have changed")
+        check(same > 10000, f"only {same} pages were compared")
+        alive(g)
 
 
 def churn(tap, lab, g, there):
-    """What is merged changes while the migration runs."""
-    with tap.case("pages that leave KSM under way come whole"):
+    """What is merged changes while the migration runs, and the source's
+    pages are shared ones."""
+    with tap.case("pages that leave KSM under way come whole, others are "
+                  "shared"):
+        there.sh("echo Y > /sys/module/umig/parameters/share")
+        before = scenario.index(there)
         process = g.listen(there)
         migration = g.start_migration(process)
         touched = 0
@@ -246,7 +318,10 @@ def churn(tap, lab, g, there):
         check(migration.report["index"]["confirmed"] <
               migration.report["index"]["offered"],
               f"some were not held any more: {migration.report['index']}")
-        scenario.wait_leases_given_back(there)
+        after = scenario.wait_leases_given_back(there)
+        diag(f"{after['shared'] - before['shared']} pages shared")
+        check(after["shared"] > before["shared"], "pages were shared")
+        check(after["lease_mismatch"] == 0, "no lease was of a wrong content")
 
 
 def stop_all(tap, lab, guests):
@@ -282,8 +357,10 @@ def main():
         destination_killed(tap, lab, g, a)
         link_cut(tap, lab, g, b)
         without_key(tap, lab, g, b)
-        hash_only(tap, lab, g, a)
-        churn(tap, lab, g, b)
+        copies_bytes = hash_only(tap, lab, g, a)
+        sharing(tap, g, b, copies_bytes)
+        written_after(tap, g, b)
+        churn(tap, lab, g, a)
         stop_all(tap, lab, ((g, disks[0]), (dense, disks[1])))
     return tap.done()
 

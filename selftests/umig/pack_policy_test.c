@@ -505,6 +505,25 @@ static void auto_minds_only_what_can_be_packed(void **state)
 }
 
 /* Nor do small ones that found room wipe out what is known of the link. */
+/* Each of two channels is busy all the time, and has half of the link. */
+static void channels_share_the_link(void **state)
+{
+	struct pack_option automatic = { .automatic = true };
+	struct pack_policy p;
+	uint64_t now = 1000000000;
+	unsigned int i;
+	double ns;
+
+	(void)state;
+	pack_policy_init(&p, &automatic, BOTH, 2, now);
+	for (i = 0; i < 40; i++) {
+		now += 10000000;
+		pack_policy_sent(&p, plans[0], BATCH, 20000000, now);
+	}
+	ns = p.known[0].link.ns / p.known[0].link.bytes;
+	assert_true(fabs(ns - 10000000.0 / BATCH) < 0.1);
+}
+
 static void small_batches_say_little_of_the_link(void **state)
 {
 	struct pack_option automatic = { .automatic = true };
@@ -644,6 +663,7 @@ int main(void)
 		cmocka_unit_test(auto_packs_for_a_slow_link_all_the_same),
 		cmocka_unit_test(auto_follows_the_link),
 		cmocka_unit_test(auto_minds_only_what_can_be_packed),
+		cmocka_unit_test(channels_share_the_link),
 		cmocka_unit_test(small_batches_say_little_of_the_link),
 		cmocka_unit_test(auto_follows_the_contents),
 		cmocka_unit_test(auto_is_never_slower_than_none),

@@ -535,6 +535,8 @@ struct umig_events {
  * @share_retried: pages that SHARE has tried to share a second time.
  * @share_adopted: of @shared, those that KSM has come across since and made its
  *	own.  Pages that are written or dropped before are never adopted.
+ * @crosscheck_fails: times that KSM's own tracepoint, where there is one, told of
+ *	more pages dropped than the hook; each leads to a rescan.
  */
 struct umig_stat {
 	__u32 size;
@@ -572,6 +574,7 @@ struct umig_stat {
 	__u64 share_copied;
 	__u64 share_retried;
 	__u64 share_adopted;
+	__u64 crosscheck_fails;
 };
 #define UMIG_IOC_STAT		_IO(UMIG_IOC_TYPE, 0x06)
 

@@ -99,6 +99,7 @@ int index_show_stat(const struct umig_stat *stat, bool json)
 		COUNTER(lease_refused), COUNTER(lease_reclaimed),
 		COUNTER(shared), COUNTER(share_copied),
 		COUNTER(share_retried), COUNTER(share_adopted),
+		COUNTER(crosscheck_fails),
 	};
 #undef COUNTER
 	json_t *object = json_object();

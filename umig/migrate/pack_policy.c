@@ -342,9 +342,27 @@ void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
 	learn(p, plan, raw, packed, ns, now_ns, true);
 }
 
+/*
+ * Channels share the link: of the time that one of them was busy until @now_ns,
+ * what no other has accounted for.
+ */
+static uint64_t link_time(struct pack_policy *p, uint64_t busy_ns,
+			  uint64_t now_ns)
+{
+	uint64_t since = now_ns > busy_ns ? now_ns - busy_ns : 0;
+
+	if (since < p->link_until_ns)
+		since = p->link_until_ns;
+	if (since > now_ns)
+		return 0;
+	p->link_until_ns = now_ns;
+	return now_ns - since;
+}
+
 void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 		      size_t bytes, uint64_t busy_ns, uint64_t now_ns)
 {
+	uint64_t link_took = link_time(p, busy_ns, now_ns);
 	struct pack_known *k = find(p, plan);
 	uint64_t stale_ns;
 
@@ -353,7 +371,8 @@ void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 		return;
 	if (now_ns >= k->sent_until_ns)
 		k->link = (struct pack_rate){ 0 };
-	rate_add(&k->link, kept(KEEP_LINK, bytes, WHOLE_LINK), bytes, busy_ns);
+	rate_add(&k->link, kept(KEEP_LINK, bytes, WHOLE_LINK), bytes,
+		 link_took);
 	stale_ns = busy_ns * LINK_STALE_TIMES;
 	if (stale_ns < LINK_STALE_NS)
 		stale_ns = LINK_STALE_NS;

@@ -82,6 +82,7 @@ struct pack_known {
  * @probe: a plan of which one batch was let go, to see what the link does with
  *	it now; PACK_PLANS: no such.
  * @probe_at_ns: when.
+ * @link_until_ns: until when the link's time is accounted for.
  * @begun_ns: when all this began.
  * @chosen: batches that were given a plan.
  * @sent: and those that were sent.
@@ -96,6 +97,7 @@ struct pack_policy {
 	unsigned int current;
 	unsigned int probe;
 	uint64_t probe_at_ns;
+	uint64_t link_until_ns;
 	uint64_t begun_ns;
 	uint64_t chosen;
 	uint64_t sent;

@@ -9,6 +9,8 @@
  *				clock, pages rewritten, files rewritten, passes
  *				of the dense writer
  *	WRONG ...		something isn't what was written
+ *	REUSED			answer to the line "reuse N": the page cache was
+ *				dropped, and N MiB of memory written in its place
  *	STOPPED			answer to the line "stop": all work has ended
  *
  * Every piece of data is a function of a seed and a sequence number, so that
@@ -320,6 +322,42 @@ static void *beat_work(void *arg)
 	return arg;
 }
 
+/*
+ * Write to where the kernel had its page cache, as far as it goes: page by page,
+ * since what is in one piece has been free before.
+ */
+static void reuse(size_t megabytes)
+{
+	size_t pages = megabytes * 256;
+	uint64_t *mem = memory_get(pages * PAGE);
+	FILE *f = fopen("/proc/sys/vm/drop_caches", "w");
+
+	if (!f || fputs("1\n", f) < 0 || fclose(f))
+		die("drop_caches");
+	if (madvise(mem, pages * PAGE, MADV_NOHUGEPAGE))
+		die("madvise");
+	for (size_t i = 0; i < pages; i++)
+		page_fill(mem + i * WORDS, i | 1ull << 51, 0);
+	for (size_t i = 0; i < pages; i++)
+		page_check(mem + i * WORDS, i | 1ull << 51, 0, "reused memory");
+	munmap(mem, pages * PAGE);
+	printf("REUSED\n");
+}
+
+/* Until the line "stop"; false if the input ends first. */
+static bool obey(void)
+{
+	char line[64];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!strncmp(line, "stop", 4))
+			return true;
+		if (!strncmp(line, "reuse ", 6))
+			reuse(strtoul(line + 6, NULL, 0));
+	}
+	return false;
+}
+
 static void parse(int argc, char **argv)
 {
 	const size_t nr = sizeof(options) / sizeof(options[0]);
@@ -350,7 +388,6 @@ int main(int argc, char **argv)
 		beat_work, mem_work, disk_work, dense_work,
 	};
 	pthread_t threads[4];
-	char line[64];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 2) {
@@ -365,10 +402,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 4; i++)
 		if (pthread_create(&threads[i], NULL, work[i], NULL))
 			die("thread");
-	while (fgets(line, sizeof(line), stdin))
-		if (!strncmp(line, "stop", 4))
-			break;
-	if (!feof(stdin))
+	if (obey())
 		stopping = true;
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
