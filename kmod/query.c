@@ -35,7 +35,9 @@
 #include "stats.h"
 #include "trace.h"
 
-#define GUP_PORTION	64U
+/* They stand on the stack. */
+#define GUP_PORTION	128U
+#define SLOW_PORTION	32U
 
 /**
  * struct answer - What a run of RANGE has found.
@@ -180,13 +182,13 @@ static bool look_at_pages(struct answer *a, struct page **pages, long nr)
  */
 static bool look_slowly(struct answer *a, unsigned long addr, u32 nr)
 {
-	struct page *pages[GUP_PORTION];
+	struct page *pages[SLOW_PORTION];
 	struct mm_struct *mm = current->mm;
 	long got = 0;
 
 	/* Killed while waiting: what is answered doesn't matter any more. */
 	if (a->foreign ? mmap_read_trylock(mm) : !mmap_read_lock_killable(mm)) {
-		got = umig_get_mapped_pages(mm, addr, min(nr, GUP_PORTION),
+		got = umig_get_mapped_pages(mm, addr, min(nr, SLOW_PORTION),
 					    0, pages);
 		mmap_read_unlock(mm);
 	}
