@@ -11,12 +11,16 @@
  * same all the time; umig_index_store() proves that it was the node's.
  *
  * The hooks must not wake a task themselves: KSM's locks are held, and a
- * wakeup takes the scheduler's.  They raise an irq_work, which does it.
+ * wakeup takes the scheduler's.  They raise an irq_work, which does it; but an
+ * interrupt for each of KSM's events costs ksmd a good part of its time.  So only
+ * the first one after a rest raises it, and the worker rests only when nothing
+ * has come for a while.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "hasher.h"
 
+#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
@@ -40,9 +44,13 @@
 #define HASH_PORTION	64	/* pages */
 #define SWEEP_PORTION	64	/* entries */
 #define ALIEN_PAGES	64	/* fewer may be on their way elsewhere */
+/* What comes within this time of the last event waits for its end. */
+#define LINGER_MS	10
 
 static DECLARE_WAIT_QUEUE_HEAD(worker_wait);
 static struct task_struct *worker;
+/* 1: the worker won't look for work until it is woken.  See worker_may_rest(). */
+static atomic_t resting = ATOMIC_INIT(0);
 static bool scan_wanted;	/* set by anyone, cleared by the worker */
 static bool scanning;		/* written by the worker */
 static unsigned long scan_jiffies;	/* written by the worker */
@@ -59,10 +67,17 @@ static void wake_worker(struct irq_work *work)
 
 static DEFINE_IRQ_WORK(wake_work, wake_worker);
 
-/** umig_hasher_kick() - There is something to do. */
+/**
+ * umig_hasher_kick() - There is something to do.
+ *
+ * From any context.  What there is to do has been recorded before.
+ */
 void umig_hasher_kick(void)
 {
-	irq_work_queue(&wake_work);
+	/* Pairs with worker_may_rest(): one of the two sees the other. */
+	smp_mb();
+	if (atomic_read(&resting) && atomic_xchg(&resting, 0))
+		irq_work_queue(&wake_work);
 }
 
 /** umig_hasher_want_scan() - The index may have missed something. */
@@ -255,6 +270,28 @@ static bool work_waits(void)
 	       (umig_key_loaded() && umig_index_next(&place));
 }
 
+/*
+ * Called again after each wakeup, which may have been for nothing.  Who records
+ * work after it was looked for finds the flag, and kicks.
+ */
+static bool worker_may_rest(void)
+{
+	atomic_set(&resting, 1);
+	/* Pairs with umig_hasher_kick(). */
+	smp_mb();
+	return !kthread_should_stop() && !work_waits();
+}
+
+/* Until there is work, or an end. */
+static void rest(void)
+{
+	if (work_waits())
+		return;
+	schedule_timeout_idle(msecs_to_jiffies(LINGER_MS));
+	wait_event_idle(worker_wait, !worker_may_rest());
+	atomic_set(&resting, 0);
+}
+
 static int work(void *unused)
 {
 	set_user_nice(current, 10);
@@ -264,8 +301,7 @@ static int work(void *unused)
 		hash_some();
 		umig_index_reap();
 		cond_resched();
-		wait_event_idle(worker_wait,
-				kthread_should_stop() || work_waits());
+		rest();
 	}
 	return 0;
 }

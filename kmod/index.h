@@ -55,6 +55,8 @@ bool umig_index_full(void);
 /* Readers, lock-free. */
 /* A file position: adding a length to it must not overflow. */
 #define UMIG_INDEX_END	(1LL << 62)
+bool umig_index_digest_rcu(const struct umig_place *place, u64 generation,
+			   u8 *digest);
 bool umig_index_digest(const struct umig_place *place, u64 generation,
 		       u8 *digest);
 unsigned int umig_index_find(const u8 *digest, u64 generation,

@@ -156,6 +156,7 @@ static int init_tables(void)
 				CHAIN_TARGET;
 
 	umig_idx.bits = clamp(ilog2(buckets | 1) + 1, MIN_BITS, MAX_BITS);
+	umig_idx.mask = BIT(umig_idx.bits) - 1;
 	umig_idx.nodes = kvcalloc(BIT(umig_idx.bits),
 				  sizeof(*umig_idx.nodes), GFP_KERNEL);
 	umig_idx.digests = kvcalloc(BIT(umig_idx.bits),

@@ -8,23 +8,25 @@
 
 #include <linux/hash.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/rculist.h>
 #include <linux/spinlock.h>
 
 #include "compat/compat.h"
 #include "index.h"
 
+/* First what RANGE reads: it is there for each page that is asked about. */
 struct umig_entry {
 	struct hlist_node by_node;
+	struct umig_node *node;
+	unsigned long pfn;		/* written under lock */
+	u64 generation;			/* 0: no digest */
+	u8 digest[UMIG_DIGEST_SIZE];
 	struct hlist_node by_digest;
 	union {
 		struct list_head link;	/* todo, hashed or dead; under lock */
 		struct rcu_head rcu;	/* after dead */
 	};
-	struct umig_node *node;
-	unsigned long pfn;		/* written under lock */
-	u64 generation;			/* 0: no digest */
-	u8 digest[UMIG_DIGEST_SIZE];
 };
 
 struct umig_index {
@@ -33,6 +35,7 @@ struct umig_index {
 	struct hlist_head *nodes;
 	struct hlist_head *digests;
 	unsigned int bits;
+	unsigned long mask;	/* BIT(bits) - 1 */
 	u64 limit_bytes;
 	u64 max_entries;	/* the dead ones included */
 	u64 max_live;
@@ -58,10 +61,21 @@ void umig_entry_free(struct umig_entry *e);
 void umig_entry_unlink(struct umig_entry *e);
 bool umig_entry_evict(void);
 
+/* A node's size, about. */
+#define NODE_SHIFT	6
+
+/*
+ * KSM takes the nodes of pages that it merges one after the other from the same
+ * page of its slab cache, and such pages are asked about together: the nodes of
+ * a page have neighbouring buckets.  Where that page's are is random.
+ */
 static inline struct hlist_head *
 umig_node_bucket(const struct umig_node *node)
 {
-	return &umig_idx.nodes[hash_ptr(node, umig_idx.bits)];
+	unsigned long page = (unsigned long)node >> PAGE_SHIFT;
+	unsigned long slot = offset_in_page(node) >> NODE_SHIFT;
+
+	return &umig_idx.nodes[(hash_long(page, 32) + slot) & umig_idx.mask];
 }
 
 /* Digests are keyed hashes: any of their bits will do. */

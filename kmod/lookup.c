@@ -16,7 +16,7 @@
 #define WALK_BUCKETS	1024
 
 /**
- * umig_index_digest() - The digest of a node's content.
+ * umig_index_digest_rcu() - The digest of a node's content.
  * @place: the node and the page that it was found in.  The caller holds a
  *	reference to that page, has read the node from its mapping before, and
  *	discards the answer if the mapping is another one after.
@@ -26,22 +26,31 @@
  * The entry's pfn must agree too.  It does whenever the hooks do their work:
  * one more chance to notice an entry that has outlived its node.
  *
+ * Under rcu_read_lock().
+ *
  * Return: whether there is one.
  */
+bool umig_index_digest_rcu(const struct umig_place *place, u64 generation,
+			   u8 *digest)
+{
+	struct umig_entry *e = umig_entry_find(place->node);
+
+	if (!e || e->generation != generation ||
+	    (READ_ONCE(e->pfn) != place->pfn &&
+	     !umig_broken(UMIG_BREAK_PFN)))
+		return false;
+	memcpy(digest, e->digest, sizeof(e->digest));
+	return true;
+}
+
+/** umig_index_digest() - As umig_index_digest_rcu(), for one page. */
 bool umig_index_digest(const struct umig_place *place, u64 generation,
 		       u8 *digest)
 {
-	bool found = false;
-	struct umig_entry *e;
+	bool found;
 
 	rcu_read_lock();
-	e = umig_entry_find(place->node);
-	if (e && e->generation == generation &&
-	    (READ_ONCE(e->pfn) == place->pfn ||
-	     umig_broken(UMIG_BREAK_PFN))) {
-		memcpy(digest, e->digest, sizeof(e->digest));
-		found = true;
-	}
+	found = umig_index_digest_rcu(place, generation, digest);
 	rcu_read_unlock();
 	return found;
 }

@@ -15,6 +15,7 @@
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -27,18 +28,21 @@
 #include "compat/compat.h"
 #include "hasher.h"
 #include "health.h"
+#include "hole.h"
 #include "index.h"
 #include "procmem.h"
 #include "stable_tree.h"
 #include "stats.h"
 #include "trace.h"
 
-#define GUP_PORTION	32
+/* They stand on the stack. */
+#define GUP_PORTION	128U
+#define SLOW_PORTION	32U
 
 /**
  * struct answer - What a run of RANGE has found.
  * @runs: room for @max_runs.
- * @digests: room for @max_digests.
+ * @digests: room for @max_digests, and one.
  * @max_runs: fixed.
  * @max_digests: fixed.
  * @nr_runs: filled.
@@ -69,105 +73,144 @@ static void answer_reset(struct answer *a)
 	a->generation = umig_index_generation();
 }
 
-/* Returns false if there is no room: that page isn't part of the answer. */
-static bool answer_add(struct answer *a, u32 class, const u8 *digest)
+static struct umig_run *answer_last_run(const struct answer *a)
 {
-	struct umig_run *run = a->nr_runs ? &a->runs[a->nr_runs - 1] : NULL;
+	return a->nr_runs ? &a->runs[a->nr_runs - 1] : NULL;
+}
 
-	if (class == UMIG_PAGE_MERGED && a->nr_digests == a->max_digests)
+static bool answer_begin_run(struct answer *a, u32 class)
+{
+	if (a->nr_runs == a->max_runs)
 		return false;
-	if (!run || run->class != class) {
-		if (a->nr_runs == a->max_runs)
-			return false;
-		run = &a->runs[a->nr_runs++];
-		*run = (struct umig_run){ .first = a->nr_pages,
-					  .class = class };
-	}
-	run->count++;
-	a->nr_pages++;
-	if (class == UMIG_PAGE_MERGED)
-		memcpy(a->digests[a->nr_digests++], digest, UMIG_DIGEST_SIZE);
+	a->runs[a->nr_runs++] = (struct umig_run){ .first = a->nr_pages,
+						   .class = class };
 	return true;
 }
 
-/* The caller holds a reference to the folio. */
-static u32 classify_merged(const struct answer *a, struct folio *folio,
-			   u8 *digest)
+/*
+ * Returns false if there is no room: those pages aren't part of the answer.
+ * Inline: for each page, and nearly always it has the class of the one before.
+ */
+static __always_inline bool answer_add(struct answer *a, u32 class, u32 nr)
+{
+	struct umig_run *run = answer_last_run(a);
+
+	if (unlikely(!run || run->class != class)) {
+		if (!answer_begin_run(a, class))
+			return false;
+		run = answer_last_run(a);
+	}
+	run->count += nr;
+	a->nr_pages += nr;
+	return true;
+}
+
+/* Sleeps, outside of the caller's RCU section: he keeps nothing of the index. */
+static void note_unknown(const struct umig_place *place)
+{
+	if (umig_index_full())
+		return;
+	rcu_read_unlock();
+	umig_index_note(place);
+	umig_hasher_kick();
+	rcu_read_lock();
+}
+
+/* The caller holds a reference to the folio, in which @place was found. */
+static bool find_digest(const struct answer *a, struct folio *folio,
+			const struct umig_place *place, u8 *digest)
+{
+	/* The entry is looked up after the mapping has been read ... */
+	smp_rmb();
+	if (umig_index_digest_rcu(place, a->generation, digest)) {
+		/* ... and the mapping again after the entry. */
+		smp_rmb();
+		return umig_folio_node(folio) == place->node;
+	}
+	note_unknown(place);
+	return false;
+}
+
+/* There is room for one digest more than the answer may have. */
+static bool add_merged(struct answer *a, struct folio *folio)
 {
 	struct umig_place place = {
 		.node = umig_folio_node(folio),
 		.pfn = folio_pfn(folio),
 	};
 
-	if (!a->trusted || !place.node)
-		return UMIG_PAGE_MERGED_UNHASHED;
-	/* The entry is looked up after the mapping has been read ... */
-	smp_rmb();
-	if (umig_index_digest(&place, a->generation, digest)) {
-		/* ... and the mapping again after the entry. */
-		smp_rmb();
-		if (umig_folio_node(folio) == place.node)
-			return UMIG_PAGE_MERGED;
-	} else if (!umig_index_full()) {
-		umig_index_note(&place);
-		umig_hasher_kick();
-	}
-	return UMIG_PAGE_MERGED_UNHASHED;
+	if (!a->trusted || !place.node ||
+	    !find_digest(a, folio, &place, a->digests[a->nr_digests]))
+		return answer_add(a, UMIG_PAGE_MERGED_UNHASHED, 1);
+	if (a->nr_digests == a->max_digests ||
+	    !answer_add(a, UMIG_PAGE_MERGED, 1))
+		return false;
+	a->nr_digests++;
+	return true;
 }
 
 static bool look_at_page(struct answer *a, struct page *page)
 {
-	u8 digest[UMIG_DIGEST_SIZE];
 	struct folio *folio = page_folio(page);
-	u32 class = UMIG_PAGE_PRIVATE;
 
 	if (is_zero_pfn(page_to_pfn(page)))
-		class = UMIG_PAGE_ZERO;
-	else if (folio_test_ksm(folio))
-		class = classify_merged(a, folio, digest);
-	return answer_add(a, class, digest);
+		return answer_add(a, UMIG_PAGE_ZERO, 1);
+	if (folio_test_ksm(folio))
+		return add_merged(a, folio);
+	return answer_add(a, UMIG_PAGE_PRIVATE, 1);
+}
+
+/* Gives the references back.  One RCU section for all: entering takes time. */
+static bool look_at_pages(struct answer *a, struct page **pages, long nr)
+{
+	bool room = true;
+	long i;
+
+	rcu_read_lock();
+	for (i = 0; i < nr; i++) {
+		if (room)
+			room = look_at_page(a, pages[i]);
+		put_page(pages[i]);
+	}
+	rcu_read_unlock();
+	return room;
 }
 
 /*
  * What the fast way doesn't see: no page, the zero page (its entry is special),
  * or an entry that has changed under it.
  */
-static bool look_slowly(struct answer *a, unsigned long addr)
+static bool look_slowly(struct answer *a, unsigned long addr, u32 nr)
 {
+	struct page *pages[SLOW_PORTION];
 	struct mm_struct *mm = current->mm;
-	struct page *page;
-	bool found, room;
+	long got = 0;
 
 	/* Killed while waiting: what is answered doesn't matter any more. */
-	found = a->foreign ? mmap_read_trylock(mm) :
-			     !mmap_read_lock_killable(mm);
-	if (found) {
-		found = umig_get_mapped_page(mm, addr, &page);
+	if (a->foreign ? mmap_read_trylock(mm) : !mmap_read_lock_killable(mm)) {
+		got = umig_get_mapped_pages(mm, addr, min(nr, SLOW_PORTION),
+					    0, pages);
 		mmap_read_unlock(mm);
 	}
-	if (!found)
-		return answer_add(a, UMIG_PAGE_ABSENT, NULL);
-	room = look_at_page(a, page);
-	put_page(page);
-	return room;
+	if (got <= 0)
+		return answer_add(a, UMIG_PAGE_ABSENT, 1);
+	return look_at_pages(a, pages, got);
 }
 
 /* Returns false if the answer is full. */
 static bool look_at_some(struct answer *a, unsigned long addr, u32 nr)
 {
 	struct page *pages[GUP_PORTION];
-	bool room = true;
-	int i, got;
+	u32 hole;
+	int got;
 
-	got = get_user_pages_fast_only(addr, nr, 0, pages);
-	for (i = 0; i < got; i++) {
-		if (room)
-			room = look_at_page(a, pages[i]);
-		put_page(pages[i]);
-	}
-	if (got <= 0)
-		room = look_slowly(a, addr);
-	return room;
+	got = get_user_pages_fast_only(addr, min(nr, GUP_PORTION), 0, pages);
+	if (got > 0)
+		return look_at_pages(a, pages, got);
+	hole = umig_hole_pages(addr, nr);
+	if (hole)
+		return answer_add(a, UMIG_PAGE_ABSENT, hole);
+	return look_slowly(a, addr, nr);
 }
 
 static int look_at_all(struct answer *a, unsigned long addr, u32 nr)
@@ -176,8 +219,7 @@ static int look_at_all(struct answer *a, unsigned long addr, u32 nr)
 
 	answer_reset(a);
 	for (left = nr; left; left = nr - a->nr_pages) {
-		if (!look_at_some(a, addr + a->nr_pages * PAGE_SIZE,
-				  min_t(u32, left, GUP_PORTION)))
+		if (!look_at_some(a, addr + a->nr_pages * PAGE_SIZE, left))
 			break;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -277,8 +319,8 @@ int umig_ioctl_range(struct umig_ucmd *ucmd)
 		return err;
 	a.max_runs = min(cmd->nr_runs, cmd->nr_pages);
 	a.max_digests = min(cmd->nr_digests, cmd->nr_pages);
-	a.runs = kvcalloc(a.max_runs, sizeof(*a.runs), GFP_KERNEL);
-	a.digests = kvmalloc_array(max(a.max_digests, 1U), sizeof(*a.digests),
+	a.runs = kvmalloc_array(a.max_runs, sizeof(*a.runs), GFP_KERNEL);
+	a.digests = kvmalloc_array(a.max_digests + 1, sizeof(*a.digests),
 				   GFP_KERNEL);
 	err = -ENOMEM;
 	if (a.runs && a.digests)

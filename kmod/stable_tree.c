@@ -90,21 +90,6 @@ static unsigned long node_mapping_word(const struct umig_node *node)
 	return (unsigned long)node | UMIG_MAPPING_KSM;
 }
 
-/**
- * umig_folio_node() - The stable node that a folio belongs to now.
- * @folio: if the caller holds no reference the answer is a guess.
- *
- * Return: NULL if it isn't a KSM page, or one whose node KSM has dropped.
- */
-struct umig_node *umig_folio_node(struct folio *folio)
-{
-	unsigned long mapping = folio_mapping_word(folio);
-
-	if ((mapping & UMIG_MAPPING_FLAGS) != UMIG_MAPPING_KSM)
-		return NULL;
-	return (struct umig_node *)(mapping & ~UMIG_MAPPING_FLAGS);
-}
-
 /*
  * The folio of a page that is thought to be a KSM page, thus of order 0.  Not
  * page_folio(): without a reference a compound head may change under it.

@@ -6,9 +6,11 @@
 #ifndef UMIG_STABLE_TREE_H
 #define UMIG_STABLE_TREE_H
 
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
-struct folio;
+#include "compat/ksm_mapping.h"
+
 struct mm_struct;
 struct pt_regs;
 
@@ -24,7 +26,23 @@ struct umig_place {
 	unsigned long pfn;
 };
 
-struct umig_node *umig_folio_node(struct folio *folio);
+/**
+ * umig_folio_node() - The stable node that a folio belongs to now.
+ * @folio: if the caller holds no reference the answer is a guess.
+ *
+ * Inline: RANGE asks twice for each page.
+ *
+ * Return: NULL if it isn't a KSM page, or one whose node KSM has dropped.
+ */
+static inline struct umig_node *umig_folio_node(struct folio *folio)
+{
+	unsigned long mapping = (unsigned long)READ_ONCE(folio->mapping);
+
+	if ((mapping & UMIG_MAPPING_FLAGS) != UMIG_MAPPING_KSM)
+		return NULL;
+	return (struct umig_node *)(mapping & ~UMIG_MAPPING_FLAGS);
+}
+
 bool umig_place_is_current(const struct umig_place *place);
 bool umig_place_is_settled(const struct umig_place *place,
 			   struct folio *folio);

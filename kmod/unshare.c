@@ -84,7 +84,7 @@ static void unshare_page(struct pass *pass, struct mm_struct *mm,
 	struct page *page;
 	bool wanted;
 
-	if (!umig_get_mapped_page_by(mm, addr, FOLL_FORCE, &page))
+	if (umig_get_mapped_pages(mm, addr, 1, FOLL_FORCE, &page) != 1)
 		return;
 	wanted = is_wanted(pass, page);
 	put_page(page);

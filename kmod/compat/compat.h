@@ -32,29 +32,23 @@ int umig_compat_check_kernel(void);
 /*
  * get_user_pages_remote() lost its vmas argument in 6.5.
  *
- * A reference to the page mapped at @addr of @mm if there is one already.
- * FOLL_NOFAULT: nothing is faulted in; without FOLL_PIN and FOLL_WRITE a KSM
- * page stays merged.  @flags: FOLL_FORCE: even where the process itself may not
- * read.  The caller holds mmap_lock for reading.
+ * References to the pages mapped from @addr of @mm on, up to the first that
+ * isn't: 0 or -errno if that is the first one.  FOLL_NOFAULT: nothing is faulted
+ * in; without FOLL_PIN and FOLL_WRITE a KSM page stays merged.  @flags:
+ * FOLL_FORCE: even where the process itself may not read.  The caller holds
+ * mmap_lock for reading.
  */
-static inline bool umig_get_mapped_page_by(struct mm_struct *mm,
-					   unsigned long addr,
-					   unsigned int flags,
-					   struct page **page)
+static inline long umig_get_mapped_pages(struct mm_struct *mm,
+					 unsigned long addr, unsigned long nr,
+					 unsigned int flags,
+					 struct page **pages)
 {
 	flags |= FOLL_NOFAULT;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-	return get_user_pages_remote(mm, addr, 1, flags, page, NULL) == 1;
+	return get_user_pages_remote(mm, addr, nr, flags, pages, NULL);
 #else
-	return get_user_pages_remote(mm, addr, 1, flags, page, NULL,
-				     NULL) == 1;
+	return get_user_pages_remote(mm, addr, nr, flags, pages, NULL, NULL);
 #endif
-}
-
-static inline bool umig_get_mapped_page(struct mm_struct *mm,
-					unsigned long addr, struct page **page)
-{
-	return umig_get_mapped_page_by(mm, addr, 0, page);
 }
 
 /*

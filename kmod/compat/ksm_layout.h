@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The parts of mm/ksm.c that the module relies on and that no header of the
- * kernel declares.  Included by stable_tree.c only.
+ * kernel declares.  Included by stable_tree.c only; see also ksm_mapping.h.
  *
  *	struct ksm_stable_node, 64 bytes on 64-bit, the same on 6.1 ... 7.3:
  *
@@ -59,18 +59,6 @@ static_assert(offsetof(struct umig_sharer, head) == 40);
 static_assert(sizeof(struct umig_sharer) == 64);
 
 #define UMIG_SHARER_STABLE	0x200UL
-
-/*
- * A KSM page's folio->mapping is the address of its stable node with both low
- * bits set.  PAGE_MAPPING_* became FOLIO_MAPPING_* in 6.17.
- */
-#ifdef PAGE_MAPPING_FLAGS
-#define UMIG_MAPPING_KSM	PAGE_MAPPING_KSM
-#define UMIG_MAPPING_FLAGS	PAGE_MAPPING_FLAGS
-#else
-#define UMIG_MAPPING_KSM	FOLIO_MAPPING_KSM
-#define UMIG_MAPPING_FLAGS	FOLIO_MAPPING_FLAGS
-#endif
 
 /*
  *	stable_tree_append(rmap_item, stable_node, bypass)
