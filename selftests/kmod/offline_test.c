@@ -121,17 +121,39 @@ struct scene {
 	struct region r;
 };
 
+static void let_go(struct scene *s)
+{
+	region_unmap(&s->r);
+	munmap(s->fill, MEMBLOCK_FILL);
+}
+
+/* Pages may come from memory that somebody else has freed just then. */
+static bool get_into_block(struct scene *s)
+{
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		s->fill = memblock_fill_up_to(s->block);
+		if (!CHECK(s->fill, "can't get at the memory of block %ld",
+			   s->block))
+			return false;
+		region_map(&s->r, PAGES, CONTENTS, SEED);
+		if (pages_in_block(&s->r, s->block) > PAGES / 2)
+			return true;
+		let_go(s);
+	}
+	return CHECK(false, "pages don't get into block %lu", s->block);
+}
+
 static bool set_up_in(struct scene *s, unsigned long block,
 		      const char *params)
 {
 	ksm_reset();
 	s->block = block;
-	s->fill = memblock_fill_up_to(block);
-	if (!CHECK(s->fill, "can't get at the memory of block %ld", block))
-		return false;
 	s->fd = dev_fresh(params);
+	if (!get_into_block(s))
+		return false;
 	ksm_run();
-	region_map(&s->r, PAGES, CONTENTS, SEED);
 	CHECK(region_wait_merged(&s->r), "KSM doesn't merge");
 	ksm_write("run", 0);
 	CHECK(dev_settle(s->fd), "not settled");
@@ -152,8 +174,7 @@ static bool set_up(struct scene *s, const char *params)
 
 static void tear_down(struct scene *s)
 {
-	region_unmap(&s->r);
-	munmap(s->fill, MEMBLOCK_FILL);
+	let_go(s);
 	if (s->fd >= 0)
 		close(s->fd);
 }
