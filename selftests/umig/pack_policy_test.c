@@ -335,8 +335,19 @@ static double compute_and_tell(struct cpu *c, double s, struct pack_policy *p)
 	return took;
 }
 
+/* The same by one of @workers that all do it, by turns. */
+static double compute_beside(struct cpu *c, double s, unsigned int workers,
+			     struct pack_policy *p)
+{
+	double took = compute(c, s) * workers;
+
+	pack_policy_ran(p, ns(took), ns(s));
+	return took;
+}
+
 static void try_crowded(struct sim *s, struct pack_policy *p, struct cpu *cpu)
 {
+	unsigned int workers = p->current ? s->host->workers : 1;
 	struct pack_plan plan;
 	unsigned int i;
 	double took;
@@ -344,7 +355,8 @@ static void try_crowded(struct sim *s, struct pack_policy *p, struct cpu *cpu)
 	if (!pack_policy_trial(p, &plan, ns(cpu->now)))
 		return;
 	i = index_of(plan);
-	took = compute_and_tell(cpu, PACK_TRIAL_BYTES / s->host->pack[i], p);
+	took = compute_beside(cpu, PACK_TRIAL_BYTES / s->host->pack[i], workers,
+			      p);
 	pack_policy_tried(p, plan, PACK_TRIAL_BYTES,
 			  PACK_TRIAL_BYTES * ratio_of(s, i), ns(took),
 			  ns(cpu->now));
@@ -374,8 +386,8 @@ static double simulate_crowded(struct sim *s, double share,
 		s->used[i]++;
 		ratio = ratio_of(s, i);
 		if (i) {
-			took = compute_and_tell(&cpu,
-						BATCH / s->host->pack[i], &p);
+			took = compute_beside(&cpu, BATCH / s->host->pack[i],
+					      s->host->workers, &p);
 			pack_policy_packed(&p, plans[i], BATCH, BATCH * ratio,
 					   ns(took), ns(cpu.now));
 		}
@@ -453,6 +465,67 @@ static void auto_packs_for_a_slow_link_all_the_same(void **state)
 				 busy, now);
 	}
 	assert_true(used[0] < 20);
+}
+
+/*
+ * CPUs are crowded, and a socket's buffer takes all at once.  How many of 200
+ * batches go as they are, if the way takes @path_ns a byte; 0: nobody says.
+ */
+static unsigned int plain_into_a_buffer(double path_ns)
+{
+	struct pack_option automatic = { .automatic = true };
+	unsigned int i, n, used[PACK_PLANS] = { 0 };
+	struct pack_policy p;
+	struct pack_plan plan;
+	uint64_t now = 0;
+
+	pack_policy_init(&p, &automatic, BOTH, 2, now);
+	for (n = 0; n < 200; n++) {
+		double bytes;
+
+		pack_policy_ran(&p, 4000000, 1000000);
+		if (pack_policy_trial(&p, &plan, now)) {
+			i = index_of(plan);
+			bytes = PACK_TRIAL_BYTES * contents[0].ratio[i];
+			pack_policy_tried(&p, plan, PACK_TRIAL_BYTES, bytes,
+					  ns(4 * PACK_TRIAL_BYTES /
+					     hosts[1].pack[i]), now);
+		}
+		i = index_of(pack_policy_choose(&p, now));
+		used[i]++;
+		bytes = BATCH * contents[0].ratio[i];
+		if (i)
+			pack_policy_packed(&p, plans[i], BATCH, bytes,
+					   ns(4 * BATCH / hosts[1].pack[i]),
+					   now);
+		now += BATCH * 20;
+		if (path_ns > 0)
+			pack_policy_path(&p, bytes, bytes * path_ns, now);
+		pack_policy_sent(&p, plans[i], bytes, bytes * 3, now);
+	}
+	return used[0];
+}
+
+static void auto_packs_for_a_slow_way_behind_a_buffer(void **state)
+{
+	(void)state;
+	assert_true(plain_into_a_buffer(20) < 20);
+	/* or else it doesn't pay */
+	assert_true(plain_into_a_buffer(0) > 180);
+	assert_true(plain_into_a_buffer(0.5) > 180);
+}
+
+/* Channels of one link are busy at the same time, which passes once. */
+static void the_way_of_all_channels_is_one(void **state)
+{
+	struct pack_option automatic = { .automatic = true };
+	struct pack_policy p;
+
+	(void)state;
+	pack_policy_init(&p, &automatic, BOTH, 2, 0);
+	pack_policy_path(&p, BATCH, 1000000, 1000000);
+	pack_policy_path(&p, BATCH, 1000000, 1000000);
+	assert_true(p.path.ns < 1100000);
 }
 
 /* All changes of the link by halves of a migration. */
@@ -660,6 +733,8 @@ int main(void)
 		cmocka_unit_test(what_is_fixed_stays),
 		cmocka_unit_test(only_what_the_peer_unpacks_is_chosen),
 		cmocka_unit_test(auto_leaves_a_crowded_cpu_alone),
+		cmocka_unit_test(auto_packs_for_a_slow_way_behind_a_buffer),
+		cmocka_unit_test(the_way_of_all_channels_is_one),
 		cmocka_unit_test(auto_packs_for_a_slow_link_all_the_same),
 		cmocka_unit_test(auto_follows_the_link),
 		cmocka_unit_test(auto_minds_only_what_can_be_packed),

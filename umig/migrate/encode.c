@@ -25,6 +25,17 @@
 #define PLAIN_PAGE_BYTES (4096 + 8)
 #define PLAIN_ZERO_BYTES 9
 
+static void tell_path(struct encoder *e)
+{
+	struct tcp_path now;
+
+	if (channel_path(e->ch, &now))
+		return;
+	packing_path(e->packing, now.bytes - e->path.bytes,
+		     now.busy_ns - e->path.busy_ns);
+	e->path = now;
+}
+
 /* The channel has sent one of our frames, or somebody else's. */
 static void on_sent(void *arg, uint16_t type, size_t bytes, uint64_t busy_ns)
 {
@@ -32,9 +43,11 @@ static void on_sent(void *arg, uint16_t type, size_t bytes, uint64_t busy_ns)
 
 	if ((type != WIRE_PAGES && type != WIRE_PACKED) || !e->nr_sent)
 		return;
-	if (e->sent[e->first_sent].counts)
+	if (e->sent[e->first_sent].counts) {
+		tell_path(e);
 		packing_sent(e->packing, e->sent[e->first_sent].plan, bytes,
 			     busy_ns);
+	}
 	e->first_sent = (e->first_sent + 1) % ENCODER_FRAMES;
 	e->nr_sent--;
 }

@@ -22,6 +22,7 @@
 #include "migrate/packing.h"
 #include "migrate/page_class.h"
 #include "transport/channel.h"
+#include "transport/tcp_path.h"
 #include "wire/pages.h"
 
 /* More frames than a channel queues. */
@@ -50,6 +51,7 @@ struct encoder_sent {
  * @packing: the policy; NULL: nothing is packed, and @raw isn't there.
  * @sent: the frames that the channel has, in a ring: @nr_sent of them from
  *	@first_sent on.
+ * @path: of the channel, as last seen.
  */
 struct encoder {
 	const struct memslots *ms;
@@ -72,6 +74,7 @@ struct encoder {
 	struct encoder_sent sent[ENCODER_FRAMES];
 	unsigned int first_sent;
 	unsigned int nr_sent;
+	struct tcp_path path;
 };
 
 /**

@@ -15,10 +15,12 @@
 #define KEEP_PACK 0.75
 #define KEEP_LINK 0.75
 #define KEEP_RUN 0.95
+#define KEEP_PATH 0.9
 /* Less than this tells less: bytes packed, bytes sent, time computed. */
 #define WHOLE_PACK (128U << 10)
 #define WHOLE_LINK (32U << 10)
 #define WHOLE_RUN_NS 100000ULL
+#define WHOLE_PATH (256U << 10)
 /* Who waits for a CPU for so much of the time shares it with all the others. */
 #define CROWDED 0.25
 /* There, times are as good as their luck: packing must gain so much more. */
@@ -39,6 +41,8 @@
  */
 #define LINK_STALE_NS 250000000ULL
 #define LINK_STALE_TIMES 64
+/* The same of the way itself, which one plan's batches tell as well as others'. */
+#define PATH_STALE_NS 1000000000ULL
 /* By then a probe has been sent, or what became of it doesn't matter. */
 #define PROBE_LOST_NS 1000000000ULL
 /* Until so many batches were sent, the link is no faster than it is seen ... */
@@ -61,6 +65,14 @@ static const struct {
 	{ { WIRE_CODEC_ZSTD, 3 }, 5 },
 	{ { WIRE_CODEC_ZSTD, 6 }, 16 },
 };
+
+int pack_policy_plan(unsigned int i, struct pack_plan *plan)
+{
+	if (++i >= PACK_PLANS)
+		return -ENOENT;
+	*plan = plans[i].plan;
+	return 0;
+}
 
 static int parse_level(const char *text, uint8_t *level)
 {
@@ -187,28 +199,52 @@ static double crowd(const struct pack_policy *p)
 	return waited < 1 ? waited : 1;
 }
 
+/* What of a byte's time on the link is the way's own. */
+static double path_ns(const struct pack_policy *p, uint64_t now_ns)
+{
+	return p->path.bytes > 0 && now_ns < p->path_until_ns + PATH_STALE_NS ?
+		       rate_ns_a_byte(&p->path) : 0;
+}
+
+static double longer(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * How many times as much all workers pack as one.  While they do, what one takes
+ * shows how far they are in each other's way; before, who are would be one.
+ */
+static double workers_beside(const struct pack_policy *p)
+{
+	double part = p->current == NONE ? 1 - crowd(p) : 1;
+
+	return 1 + part * (p->workers - 1);
+}
+
 /* The time of a raw byte, packing and sending; -1: not known. */
 static double estimate(const struct pack_policy *p, unsigned int i,
 		       uint64_t now_ns)
 {
 	const struct pack_known *k = &p->known[i];
-	double send, pack;
+	double send, pack, path = path_ns(p, now_ns), free, crowded;
 	bool fresh;
 
 	send = link_ns(p, i, now_ns, &fresh);
 	if (send < 0 || !k->usable)
 		return -1;
+	/* what goes into a socket's buffer hasn't gone yet */
+	send = longer(send, path);
 	if (i == NONE)
 		return send;
 	if (!tried(k))
 		return -1;
 	send *= k->ratio;
-	/* workers in each other's way are one */
-	pack = rate_ns_a_byte(&k->pack);
-	pack /= 1 + (1 - crowd(p)) * (p->workers - 1);
-	if (pack > send)
-		return pack + crowd(p) * send;
-	return send + crowd(p) * pack;
+	path *= k->ratio;
+	pack = rate_ns_a_byte(&k->pack) / workers_beside(p);
+	free = longer(pack, send);
+	crowded = longer(free, pack + send - path);
+	return free + crowd(p) * (crowded - free);
 }
 
 /* The cheapest of those that are as good as the best. */
@@ -344,25 +380,24 @@ void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
 
 /*
  * Channels share the link: of the time that one of them was busy until @now_ns,
- * what no other has accounted for.
+ * what no other has accounted for, @until.
  */
-static uint64_t link_time(struct pack_policy *p, uint64_t busy_ns,
-			  uint64_t now_ns)
+static uint64_t not_yet(uint64_t *until, uint64_t busy_ns, uint64_t now_ns)
 {
 	uint64_t since = now_ns > busy_ns ? now_ns - busy_ns : 0;
 
-	if (since < p->link_until_ns)
-		since = p->link_until_ns;
+	if (since < *until)
+		since = *until;
 	if (since > now_ns)
 		return 0;
-	p->link_until_ns = now_ns;
+	*until = now_ns;
 	return now_ns - since;
 }
 
 void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 		      size_t bytes, uint64_t busy_ns, uint64_t now_ns)
 {
-	uint64_t link_took = link_time(p, busy_ns, now_ns);
+	uint64_t link_took = not_yet(&p->link_until_ns, busy_ns, now_ns);
 	struct pack_known *k = find(p, plan);
 	uint64_t stale_ns;
 
@@ -379,6 +414,14 @@ void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 	k->sent_until_ns = now_ns + stale_ns;
 	if (p->probe != NOBODY && k == &p->known[p->probe])
 		p->probe = NOBODY;
+}
+
+void pack_policy_path(struct pack_policy *p, uint64_t bytes, uint64_t busy_ns,
+		      uint64_t now_ns)
+{
+	uint64_t took = not_yet(&p->path_until_ns, busy_ns, now_ns);
+
+	rate_add(&p->path, kept(KEEP_PATH, bytes, WHOLE_PATH), bytes, took);
 }
 
 void pack_policy_ran(struct pack_policy *p, uint64_t wall_ns, uint64_t cpu_ns)

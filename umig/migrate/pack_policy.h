@@ -6,7 +6,8 @@
  * "auto" knows for each plan its pack rate, its ratio and how fast the link
  * took what it made, as means that decay.  A byte's time is the longer of its
  * packing, by all workers, and of its sending; where CPUs are crowded, so that
- * the one keeps the other waiting, up to their sum.  The least time wins, of plans
+ * the one keeps the other waiting, up to their sum, but for what the way itself
+ * takes: nobody's CPU is needed for that.  The least time wins, of plans
  * about as fast the one with the least CPU, and of plans that gain little,
  * none.  A plan that isn't in use is tried on a part of a batch now and then,
  * for at most PACK_TRIAL_PART of the time, and its result thrown away.  Then one
@@ -78,6 +79,8 @@ struct pack_known {
  * @workers: threads that pack at a time, from 1.
  * @known: of each plan; that of "none" has only a link.
  * @run: how much of a CPU a thread gets that wants one.
+ * @path: bytes that the way itself took, and its time.
+ * @path_until_ns: until when that is accounted for.
  * @current: the plan in use.
  * @probe: a plan of which one batch was let go, to see what the link does with
  *	it now; PACK_PLANS: no such.
@@ -94,6 +97,8 @@ struct pack_policy {
 	unsigned int workers;
 	struct pack_known known[PACK_PLANS];
 	struct pack_run run;
+	struct pack_rate path;
+	uint64_t path_until_ns;
 	unsigned int current;
 	unsigned int probe;
 	uint64_t probe_at_ns;
@@ -124,6 +129,14 @@ void pack_policy_init(struct pack_policy *p, const struct pack_option *option,
 		      uint64_t now_ns);
 
 /**
+ * pack_policy_plan() - What "auto" chooses from, by growing cost.
+ * @i: from 0, those that do pack.
+ *
+ * Return: 0 or -ENOENT.
+ */
+int pack_policy_plan(unsigned int i, struct pack_plan *plan);
+
+/**
  * pack_policy_choose() - The plan for the next batch.
  *
  * Every batch that a plan was chosen for is told to pack_policy_sent() when it
@@ -151,6 +164,13 @@ void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
  */
 void pack_policy_sent(struct pack_policy *p, struct pack_plan plan,
 		      size_t bytes, uint64_t busy_ns, uint64_t now_ns);
+
+/**
+ * pack_policy_path() - Of what was sent, @bytes have arrived, and the way itself,
+ * whoever had a CPU, was busy with them for @busy_ns.  Optional.
+ */
+void pack_policy_path(struct pack_policy *p, uint64_t bytes, uint64_t busy_ns,
+		      uint64_t now_ns);
 
 /**
  * pack_policy_ran() - A thread of the migration computed for @wall_ns, and ran

@@ -21,12 +21,28 @@ void packing_exit(struct packing *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
+/* Who packs for the first time gets memory for it, which trials aren't about. */
+static void warm_up(struct packing_worker *w)
+{
+	struct pack_plan plan;
+	uint8_t room[PACK_TRIAL_BYTES / 64];
+	unsigned int i;
+	size_t packed;
+
+	for (i = 0; !pack_policy_plan(i, &plan); i++)
+		pack(&w->packer, plan, w->scratch, PACK_TRIAL_BYTES, room,
+		     sizeof(room), &packed);
+}
+
 int packing_worker_init(struct packing_worker *w, struct packing *p)
 {
 	*w = (struct packing_worker){ .packing = p };
-	w->scratch = malloc(PACK_TRIAL_BYTES);
-	if (w->scratch && !packer_init(&w->packer))
+	w->scratch = calloc(1, PACK_TRIAL_BYTES);
+	if (w->scratch && !packer_init(&w->packer)) {
+		if (p->policy.option.automatic)
+			warm_up(w);
 		return 0;
+	}
 	packing_worker_exit(w);
 	return -ENOMEM;
 }
@@ -125,6 +141,13 @@ size_t packing_batch(struct packing_worker *w, struct pack_plan plan,
 			   clock_now_ns());
 	pthread_mutex_unlock(&p->lock);
 	return packed < bytes ? packed : 0;
+}
+
+void packing_path(struct packing *p, uint64_t bytes, uint64_t busy_ns)
+{
+	pthread_mutex_lock(&p->lock);
+	pack_policy_path(&p->policy, bytes, busy_ns, clock_now_ns());
+	pthread_mutex_unlock(&p->lock);
 }
 
 void packing_sent(struct packing *p, struct pack_plan plan, size_t bytes,

@@ -78,6 +78,12 @@ size_t packing_batch(struct packing_worker *w, struct pack_plan plan,
 		     const void *payload, size_t bytes, void *room);
 
 /**
+ * packing_path() - One channel's way has taken so many @bytes more, and so much
+ * time, as of &struct tcp_path.
+ */
+void packing_path(struct packing *p, uint64_t bytes, uint64_t busy_ns);
+
+/**
  * packing_sent() - Each batch, when the transport has taken it.
  * @bytes: on the wire.
  * @busy_ns: for how long it was the first in line there.

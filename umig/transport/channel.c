@@ -602,6 +602,11 @@ uint64_t channel_rate(const struct channel *ch)
 	return ch->rate;
 }
 
+int channel_path(const struct channel *ch, struct tcp_path *out)
+{
+	return tcp_path_read(ch->fd, out);
+}
+
 uint64_t channel_bytes_tx(const struct channel *ch)
 {
 	return ch->bytes_tx;

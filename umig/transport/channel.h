@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "transport/tcp_path.h"
 
 struct channel;
 struct session;
@@ -129,6 +130,9 @@ typedef void channel_sent_fn(void *arg, uint16_t type, size_t bytes,
  * calls, for the frames that are sent from now on, in their order; NULL: don't.
  */
 void channel_on_sent(struct channel *ch, channel_sent_fn *fn, void *arg);
+
+/** channel_path() - tcp_path_read() of the channel's connection. */
+int channel_path(const struct channel *ch, struct tcp_path *out);
 
 /** channel_flush() - Wait until the kernel has taken all queued frames. */
 int channel_flush(struct channel *ch);
