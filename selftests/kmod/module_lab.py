@@ -152,12 +152,26 @@ def lockdep_watches(host):
                      host.sh("cat /proc/lockdep_stats"), re.M)
 
 
+def is_kernels_own(leak):
+    """A cache whose directory in sysfs can't be made forgets the name of that:
+    sysfs_slab_add() of 6.1.  The module's caches are made under lack of memory,
+    by fail_load_test; nothing of what the module itself allocates is let off."""
+    return "kobject_set_name_vargs" in leak and "sysfs_slab_add" in leak
+
+
 def leaks(host):
     """What nothing points to any more."""
     # What is young may be on its way.
     host.sh(f"echo scan > {KMEMLEAK}; sleep 6; echo scan > {KMEMLEAK}",
             60 * SLOW)
-    return host.sh(f"cat {KMEMLEAK}")
+    found = re.split(r"^(?=unreferenced object)",
+                     host.sh(f"cat {KMEMLEAK}"), flags=re.M)
+    found = [leak for leak in found if leak.strip()]
+    ours = [leak for leak in found if not is_kernels_own(leak)]
+    if len(ours) < len(found):
+        diag(f"the kernel itself has leaked {len(found) - len(ours)} names of "
+             "caches")
+    return "".join(ours)
 
 
 def watchers(host, tap):
