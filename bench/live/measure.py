@@ -111,17 +111,19 @@ def measure(pair, contents, load, hz, seconds, compare=True):
     if load.rate:
         result["pages_per_s"] = _rate_before(pair.source.guest)
     written = pair.source.guest.counters()["written"]
-    room.release()
+    room.release(pair.target.process.pid)
     wire, cpu = pair.link.wire_bytes(), _cpu(pair)
     began = time.monotonic()
     pair.migrate()
     try:
         reported = pair.wait(began + seconds)
+        result["total_s"] = time.monotonic() - began
     except (TimeoutError, NotMoved) as e:
         result["why"] = (str(e) if isinstance(e, NotMoved) else
                          "has not ended in time")
         return result
-    result["total_s"] = time.monotonic() - began
+    finally:
+        room.end()
     cpu_end, gaps = _go_on(pair)
     result["wire_bytes"] = pair.link.wire_bytes() - wire
     for i, end in enumerate(("source", "target")):
