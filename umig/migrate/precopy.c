@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/bitmap.h"
 #include "lib/clock.h"
 #include "migrate/converge.h"
 
@@ -62,9 +61,8 @@ static void progress(struct sender *s)
 {
 	struct migration *m = s->m;
 
-	m->live.pages_remaining =
-		bitmap_count(s->todo, m->ms->pages) + s->offers.waiting;
-	m->live.rounds = s->round;
+	m->live.pages_remaining = todo_count(&s->todo) + s->offers.waiting;
+	m->live.rounds = s->todo.round;
 	sender_count(s, &m->live);
 	migration_publish(m);
 }
@@ -128,7 +126,7 @@ static int send_pages(struct precopy *p)
 	}
 	if (rc < 0)
 		return rc;
-	sender_leave_round(s);
+	todo_leave_round(&s->todo);
 	/* pages that were written since need not be named in vain */
 	if (s->offers.waiting && harvest_live(p))
 		return s->m->err.code;
@@ -158,13 +156,13 @@ static int live_round(struct precopy *p, struct converge_round *r)
 	if (!rc)
 		rc = harvest_live(p);
 	*r = (struct converge_round){
-		.number = s->round,
+		.number = s->todo.round,
 		.now_ns = clock_now_ns(),
 		.ns = acked_ns - began_ns,
 		.ack_ns = acked_ns - sent_ns,
 		.pages = s->sent - pages,
 		.bytes = migration_bytes_tx(m) - bytes,
-		.pages_left = bitmap_count(s->next, m->ms->pages),
+		.pages_left = todo_count_next(&s->todo),
 	};
 	return rc;
 }
@@ -249,7 +247,7 @@ int precopy_live(struct sender *s)
 	int rc;
 
 	precopy_init(&p, s);
-	bitmap_set_run(s->next, 0, s->m->ms->pages);
+	todo_add(&s->todo, 0, s->m->ms->pages);
 	do {
 		rc = live_round(&p, &r);
 		if (rc)
@@ -284,12 +282,11 @@ int precopy_final(struct sender *s)
 	int rc = harvest(s);
 
 	/* the guest stands still: nobody may draw this out */
-	migration_deadline(s->m, bitmap_count(s->next, s->m->ms->pages));
+	migration_deadline(s->m, todo_count_next(&s->todo));
 
 	for (i = 0; i < FINAL_ROUNDS && !rc; i++) {
 		rc = final_round(s);
-		if (!rc && bitmap_next(s->next, s->m->ms->pages, 0) ==
-				   s->m->ms->pages)
+		if (!rc && !todo_count_next(&s->todo))
 			return 0;
 	}
 	return rc ? rc :

@@ -76,14 +76,12 @@ int sender_init(struct sender *s, struct migration *m,
 	s->m = m;
 	s->digests = digests;
 	lanes_init(&s->lanes, m);
-	s->todo = bitmap_alloc(pages);
-	s->next = bitmap_alloc(pages);
 	s->plain_only = bitmap_alloc(pages);
 	s->pending = bitmap_alloc(pages);
 	s->round_of = calloc(pages, sizeof(*s->round_of));
 	s->class = calloc(pages, 1);
 	packing = init_packing(s);
-	if (!s->todo || !s->next || !s->plain_only || !s->pending ||
+	if (todo_init(&s->todo, m->ms) || !s->plain_only || !s->pending ||
 	    !s->round_of || !s->class ||
 	    offers_init(&s->offers, offers_limit(pages)) ||
 	    deltas_init(&s->deltas) ||
@@ -105,8 +103,7 @@ int sender_init(struct sender *s, struct migration *m,
 void sender_exit(struct sender *s)
 {
 	untouched_close(&s->untouched);
-	free(s->todo);
-	free(s->next);
+	todo_exit(&s->todo);
 	free(s->plain_only);
 	free(s->pending);
 	free(s->round_of);
@@ -121,25 +118,8 @@ void sender_exit(struct sender *s)
 
 void sender_begin_round(struct sender *s)
 {
-	uint64_t *swap = s->todo;
-
-	s->todo = s->next;
-	s->next = swap;
-	memset(s->next, 0,
-	       BITMAP_WORDS(s->m->ms->pages) * sizeof(*s->next));
-	s->round++;
-	s->cursor = 0;
-	encoder_begin_round(&s->encoder, s->round);
-}
-
-void sender_leave_round(struct sender *s)
-{
-	uint64_t i;
-
-	for (i = 0; i < BITMAP_WORDS(s->m->ms->pages); i++) {
-		s->next[i] |= s->todo[i];
-		s->todo[i] = 0;
-	}
+	todo_begin_round(&s->todo);
+	encoder_begin_round(&s->encoder, s->todo.round);
 }
 
 void sender_written(void *arg, uint64_t gfn, uint64_t pages)
@@ -148,8 +128,8 @@ void sender_written(void *arg, uint64_t gfn, uint64_t pages)
 	uint64_t i = memslots_index(s->m->ms, gfn);
 
 	s->m->live.pages_dirtied += pages;
+	todo_add(&s->todo, i, pages);
 	for (; pages; pages--, i++) {
-		bitmap_set(s->next, i);
 		if (!bitmap_test(s->pending, i))
 			continue;
 		bitmap_clear(s->pending, i);
@@ -183,7 +163,7 @@ static void claim(struct sender *s, uint64_t index)
 	if (s->class[index] && !bitmap_test(s->plain_only, index))
 		s->m->live.pages_resent++;
 	s->sent++;
-	s->round_of[index] = s->round;
+	s->round_of[index] = s->todo.round;
 	bitmap_clear(s->pending, index);
 }
 
@@ -260,11 +240,11 @@ static int send_known(struct sender *s, uint64_t index,
 	case OFFER_REFUSED:
 		return send_bytes(s, index, number);
 	}
-	rc = offers_wait(&s->offers, number, index, s->round);
+	rc = offers_wait(&s->offers, number, index, s->todo.round);
 	if (rc)
 		return err_set(&s->m->err, rc, "out of memory for offers");
 	bitmap_set(s->pending, index);
-	s->round_of[index] = s->round;
+	s->round_of[index] = s->todo.round;
 	return 0;
 }
 
@@ -275,7 +255,7 @@ static int flush_gathered(struct sender *s)
 	int rc = 0;
 
 	s->nr_gathered = 0;
-	if (!n || lanes_put(&s->lanes, s->round, s->gathered, n))
+	if (!n || lanes_put(&s->lanes, s->todo.round, s->gathered, n))
 		return 0;
 	for (i = 0; i < n && !rc; i++)
 		rc = encoder_bytes(&s->encoder, s->gathered[i], OFFERS_NONE);
@@ -382,7 +362,7 @@ static unsigned int count_known(const struct sender *s, unsigned int n)
 static bool find_untouched(struct sender *s, const void *hva, unsigned int n)
 {
 	memset(s->batch_untouched, 0, sizeof(s->batch_untouched));
-	if (s->round > 1)
+	if (s->todo.round > 1)
 		return false;
 	return count_known(s, n) * 4 >= n * 3 ||
 	       !untouched_find(&s->untouched, hva, n, s->batch_untouched);
@@ -448,45 +428,6 @@ static int send_run(struct sender *s, uint64_t first, unsigned int n)
 		return rc;
 	prefetch_offers(s, n);
 	return send_classified(s, first, n);
-}
-
-/* At first a batch is what a huge page has, so that dense memory can be told. */
-static bool ends_batch(const struct sender *s, uint64_t index)
-{
-	return s->round == 1 && index % HUGE_PAGES == 0;
-}
-
-/*
- * The next run of @todo within one slot, at most @max pages, taken out of it.
- * Pages written again meanwhile are left to the next round.
- */
-static unsigned int take_run(struct sender *s, unsigned int max,
-			     uint64_t *first)
-{
-	const struct memslots *ms = s->m->ms;
-	const struct memslot *slot;
-	unsigned int n = 0;
-	uint64_t i = bitmap_next(s->todo, ms->pages, s->cursor);
-
-	while (i < ms->pages && bitmap_test(s->next, i)) {
-		bitmap_clear(s->todo, i);
-		i = bitmap_next(s->todo, ms->pages, i + 1);
-	}
-	s->cursor = i;
-	*first = i;
-	if (i == ms->pages)
-		return 0;
-	slot = memslots_find(ms, memslots_gfn(ms, i));
-	while (n < max && i < slot->index + slot->pages &&
-	       bitmap_test(s->todo, i) && !bitmap_test(s->next, i)) {
-		bitmap_clear(s->todo, i);
-		n++;
-		i++;
-		if (ends_batch(s, i))
-			break;
-	}
-	s->cursor = i;
-	return n;
 }
 
 /* Page of number @at of an answer will be named soon: its memory is far away. */
@@ -584,7 +525,7 @@ static int handle_refused(struct sender *s, const struct frame_in *in)
 				       (unsigned long long)gfn);
 		index = memslots_index(s->m->ms, gfn);
 		bitmap_set(s->plain_only, index);
-		bitmap_set(s->next, index);
+		todo_add(&s->todo, index, 1);
 		deltas_forget(&s->deltas, index);
 		s->m->live.index_refused++;
 	}
@@ -631,11 +572,11 @@ int sender_batch(struct sender *s)
 	int rc = 0;
 
 	do {
-		n = take_run(s, left, &first);
+		n = todo_take(&s->todo, left, &first);
 		if (n)
 			rc = send_run(s, first, n);
 		left -= n;
-	} while (n && left && !rc && !ends_batch(s, s->cursor));
+	} while (n && left && !rc && !todo_ends_batch(&s->todo));
 	if (!rc)
 		rc = flush_offer(s);
 	if (!rc)
@@ -675,11 +616,11 @@ int sender_end_round(struct sender *s)
 	struct frame_in in;
 	uint8_t payload[sizeof(struct wire_round)];
 	uint32_t round;
-	int rc = lost(s, lanes_fence(&s->lanes, s->round));
+	int rc = lost(s, lanes_fence(&s->lanes, s->todo.round));
 
 	if (rc)
 		return rc;
-	msg_round_encode(payload, s->round);
+	msg_round_encode(payload, s->todo.round);
 	rc = lost(s, channel_send_copy(s->m->ch, WIRE_ROUND_END, payload,
 				       sizeof(payload)));
 	while (!rc) {
@@ -692,7 +633,7 @@ int sender_end_round(struct sender *s)
 		}
 		if (in.type != WIRE_ROUND_ACK ||
 		    msg_round_decode(&round, in.payload, in.bytes) ||
-		    round != s->round)
+		    round != s->todo.round)
 			return migration_unexpected(s->m, &in,
 						    "this round's ACK");
 		return 0;

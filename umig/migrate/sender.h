@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sender: takes pages of a round from the to-do bitmap through classify,
+ * The sender: takes pages of a round from the to-do through classify,
  * offer and encode to the channel, and what the destination says back to the
  * pages that it concerns.  It knows nothing of rounds' ends, of convergence or
  * of handover: precopy.c and source.c do.  The engine's thread only.
  *
- * Order of truth: a page gets into @todo only after its dirty state was
+ * Order of truth: a page gets on the to-do only after its dirty state was
  * cleared (&vm_ops.dirty_harvest has returned), so that what is read from now
  * on is either what is sent or will be reported dirty again.
  *
@@ -28,6 +28,7 @@
 #include "migrate/nonces.h"
 #include "migrate/offers.h"
 #include "migrate/page_class.h"
+#include "migrate/todo.h"
 #include "wire/frame.h"
 
 #define SENDER_BATCH WIRE_BATCH_PAGES
@@ -37,30 +38,24 @@
  * @m: the migration.
  * @digests: digests may be offered; else NULL.
  * @untouched: pages that needn't be looked at.
- * @round: pages that are sent now are of this round.
- * @todo: pages to send in this round, by dense index.
- * @next: pages written since, for the next.
+ * @todo: which pages are to be sent, in which round.
  * @plain_only: pages that the destination refused once: never named again.
  * @pending: pages that wait on an offer.
  * @round_of: the round in which each page was last handled, 0: never.
  * @class: how each page went last, &enum page_class.
  * @sent: pages that went out, each as often as it did.
- * @cursor: where in @todo the next batch begins.
  * @batch_untouched: pages of the batch that nobody has written yet.
  */
 struct sender {
 	struct migration *m;
 	struct digest_source *digests;
 	struct untouched untouched;
-	uint32_t round;
-	uint64_t *todo;
-	uint64_t *next;
+	struct todo todo;
 	uint64_t *plain_only;
 	uint64_t *pending;
 	uint32_t *round_of;
 	uint8_t *class;
 	uint64_t sent;
-	uint64_t cursor;
 
 	struct offers offers;
 	struct nonces nonces;
@@ -90,7 +85,7 @@ int sender_init(struct sender *s, struct migration *m,
 		struct digest_source *digests);
 void sender_exit(struct sender *s);
 
-/** sender_begin_round() - @next becomes @todo. */
+/** sender_begin_round() - What was written since is to be sent now. */
 void sender_begin_round(struct sender *s);
 
 /**
@@ -105,15 +100,12 @@ void sender_written(void *arg, uint64_t gfn, uint64_t pages);
 void sender_written_all(struct sender *s);
 
 /**
- * sender_batch() - Send the next pages of @todo, and handle what came back.
+ * sender_batch() - Send the next pages of the round, and handle what came back.
  *
- * Return: 1: there is more; 0: @todo is empty (offers may be pending); or
+ * Return: 1: there is more; 0: none is left (offers may be pending); or
  * -errno with words in the migration's err.
  */
 int sender_batch(struct sender *s);
-
-/** sender_leave_round() - What is left of @todo is for the next round. */
-void sender_leave_round(struct sender *s);
 
 /**
  * sender_end_rounds() - All rounds have been sent: what is left goes by the
@@ -127,7 +119,7 @@ int sender_settle(struct sender *s);
 /**
  * sender_end_round() - Say that the round has been sent, wait for the ACK.
  *
- * Pages that were refused are in @next afterwards.
+ * Pages that were refused are of the next round.
  */
 int sender_end_round(struct sender *s);
 
