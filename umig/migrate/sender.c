@@ -72,9 +72,8 @@ int sender_init(struct sender *s, struct migration *m,
 	int rc;
 
 	memset(s, 0, sizeof(*s));
-	untouched_open(&s->untouched, m->ms);
+	classifier_init(&s->classifier, m->ms, digests);
 	s->m = m;
-	s->digests = digests;
 	lanes_init(&s->lanes, m);
 	s->plain_only = bitmap_alloc(pages);
 	s->pending = bitmap_alloc(pages);
@@ -102,7 +101,7 @@ int sender_init(struct sender *s, struct migration *m,
 
 void sender_exit(struct sender *s)
 {
-	untouched_close(&s->untouched);
+	classifier_exit(&s->classifier);
 	todo_exit(&s->todo);
 	free(s->plain_only);
 	free(s->pending);
@@ -295,79 +294,6 @@ static int send_seen(struct sender *s, uint64_t first, unsigned int n)
 	return rc;
 }
 
-/*
- * Pages of the batch that nothing is known of, from its page @at on.  At first
- * many have never been touched, and had better not be.
- */
-static int send_unknown(struct sender *s, uint64_t first, unsigned int at,
-			unsigned int n)
-{
-	const uint64_t *zero = s->batch_untouched;
-	unsigned int i, end, stop = at + n;
-	int rc = 0;
-
-	for (i = at; i < stop && !rc; i = end) {
-		end = bitmap_next(zero, stop, i);
-		if (end > i)
-			rc = send_seen(s, first + i, end - i);
-		for (; end < stop && bitmap_test(zero, end) && !rc; end++)
-			rc = send_zero(s, first + end);
-	}
-	return rc;
-}
-
-/* How many of the batch's pages, from @i on, nothing is known of. */
-static unsigned int unknown_from(const struct sender *s, unsigned int i,
-				 unsigned int n)
-{
-	unsigned int k;
-
-	for (k = i; k < n; k++)
-		if (s->batch_class[k] == DIGEST_ZERO ||
-		    s->batch_class[k] == DIGEST_KNOWN)
-			break;
-	return k - i;
-}
-
-/* Without digests nothing is known of any of the batch's pages. */
-static int find_digests(struct sender *s, const void *hva, unsigned int n)
-{
-	int rc;
-
-	memset(s->batch_class, DIGEST_NONE, n);
-	if (!s->digests)
-		return 0;
-	rc = s->digests->range(s->digests, hva, n, s->batch_class,
-			       s->batch_digest);
-	return rc ? err_set(&s->m->err, rc,
-			    "%s can't tell which pages are merged: %s",
-			    s->digests->name, strerror(-rc)) : 0;
-}
-
-/* Pages of the batch whose digests are known. */
-static unsigned int count_known(const struct sender *s, unsigned int n)
-{
-	unsigned int i, known = 0;
-
-	for (i = 0; i < n; i++)
-		known += s->batch_class[i] == DIGEST_KNOWN;
-	return known;
-}
-
-/*
- * Whether all of the batch has memory here; and which of it has none, as at
- * first much may.  Not worth asking the kernel if most of it has for certain:
- * the rest is looked at.
- */
-static bool find_untouched(struct sender *s, const void *hva, unsigned int n)
-{
-	memset(s->batch_untouched, 0, sizeof(s->batch_untouched));
-	if (s->todo.round > 1)
-		return false;
-	return count_known(s, n) * 4 >= n * 3 ||
-	       !untouched_find(&s->untouched, hva, n, s->batch_untouched);
-}
-
 /* The destination does well to make room for a batch without gaps at once. */
 static int send_dense(struct sender *s, uint64_t first, unsigned int n)
 {
@@ -382,47 +308,70 @@ static int send_dense(struct sender *s, uint64_t first, unsigned int n)
 	return lost(s, rc);
 }
 
-/* Send the batch's @n pages, from dense index @first on, as classified. */
+/* Pages that read as zeroes. */
+static int send_zeroes(struct sender *s, uint64_t first, unsigned int n)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < n && !rc; i++)
+		rc = send_zero(s, first + i);
+	return rc;
+}
+
+/* Pages whose digests are known. */
+static int send_named(struct sender *s, uint64_t first, const digest_t *digest,
+		      unsigned int n)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < n && !rc; i++)
+		rc = send_known(s, first + i, &digest[i]);
+	return rc;
+}
+
+/* Send the @n pages from dense index @first on as classified. */
 static int send_classified(struct sender *s, uint64_t first, unsigned int n)
 {
+	const struct classifier *c = &s->classifier;
 	unsigned int i, k;
 	int rc = 0;
 
 	for (i = 0; i < n && !rc; i += k) {
-		k = 1;
-		switch (s->batch_class[i]) {
+		k = classifier_alike(c, i, n);
+		switch (c->class[i]) {
 		case DIGEST_ZERO:
-			rc = send_zero(s, first + i);
+			rc = send_zeroes(s, first + i, k);
 			break;
 		case DIGEST_KNOWN:
-			rc = send_known(s, first + i, &s->batch_digest[i]);
+			rc = send_named(s, first + i, &c->digest[i], k);
 			break;
 		default:
-			k = unknown_from(s, i, n);
-			rc = send_unknown(s, first, i, k);
+			rc = send_seen(s, first + i, k);
 		}
 	}
 	return rc;
 }
 
-/* Where the batch's digests are looked for is all over memory. */
+/* Where a run's digests are looked for is all over memory. */
 static void prefetch_offers(const struct sender *s, unsigned int n)
 {
+	const struct classifier *c = &s->classifier;
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		if (s->batch_class[i] == DIGEST_KNOWN)
-			offers_prefetch(&s->offers, &s->batch_digest[i]);
+		if (c->class[i] == DIGEST_KNOWN)
+			offers_prefetch(&s->offers, &c->digest[i]);
 }
 
 /* Send @n pages of one slot, from dense index @first on. */
 static int send_run(struct sender *s, uint64_t first, unsigned int n)
 {
-	const void *hva = memslots_hva(s->m->ms,
-				       memslots_gfn(s->m->ms, first));
-	int rc = find_digests(s, hva, n);
+	int rc = classify(&s->classifier, first, n, s->todo.round == 1,
+			  &s->m->err);
 
-	if (!rc && find_untouched(s, hva, n))
+	if (!rc && s->classifier.dense)
 		rc = send_dense(s, first, n);
 	if (rc)
 		return rc;

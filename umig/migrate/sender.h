@@ -19,8 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/bitmap.h"
-#include "mem/untouched.h"
+#include "migrate/classify.h"
 #include "migrate/climb.h"
 #include "migrate/encode.h"
 #include "migrate/lanes.h"
@@ -36,20 +35,17 @@
 /**
  * struct sender - Its state.
  * @m: the migration.
- * @digests: digests may be offered; else NULL.
- * @untouched: pages that needn't be looked at.
+ * @classifier: what is known of pages before they are looked at.
  * @todo: which pages are to be sent, in which round.
  * @plain_only: pages that the destination refused once: never named again.
  * @pending: pages that wait on an offer.
  * @round_of: the round in which each page was last handled, 0: never.
  * @class: how each page went last, &enum page_class.
  * @sent: pages that went out, each as often as it did.
- * @batch_untouched: pages of the batch that nobody has written yet.
  */
 struct sender {
 	struct migration *m;
-	struct digest_source *digests;
-	struct untouched untouched;
+	struct classifier classifier;
 	struct todo todo;
 	uint64_t *plain_only;
 	uint64_t *pending;
@@ -73,11 +69,6 @@ struct sender {
 	/* an OFFER being collected */
 	digest_t offered[SENDER_BATCH];
 	uint32_t nr_offered;
-
-	/* scratch for one batch */
-	uint64_t batch_untouched[BITMAP_WORDS(UNTOUCHED_MAX)];
-	uint8_t batch_class[SENDER_BATCH];
-	digest_t batch_digest[SENDER_BATCH];
 };
 
 /** sender_init() - @digests: what to offer from, or NULL. */
