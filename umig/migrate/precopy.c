@@ -70,15 +70,15 @@ static void progress(struct sender *s)
 static void tell_sent(struct precopy *p, uint64_t now_ns)
 {
 	struct migration *m = p->s->m;
-	uint64_t bytes = migration_bytes_tx(m);
+	uint64_t bytes = migration_bytes_tx(m), sent = p->s->out.sent;
 
-	converge_sent(&p->c, now_ns - p->told_ns, p->s->sent - p->told_pages,
+	converge_sent(&p->c, now_ns - p->told_ns, sent - p->told_pages,
 		      bytes - p->told_bytes);
 	m->live.bytes_s = p->c.byte_ps;
 	m->live.dirtied_s = p->c.dirty_ps;
 	m->live.end_ns = converge_end_ns(&p->c, m->live.pages_remaining);
 	p->told_ns = now_ns;
-	p->told_pages = p->s->sent;
+	p->told_pages = sent;
 	p->told_bytes = bytes;
 }
 
@@ -141,7 +141,7 @@ static int live_round(struct precopy *p, struct converge_round *r)
 	struct sender *s = p->s;
 	struct migration *m = s->m;
 	uint64_t began_ns = clock_now_ns(), sent_ns, acked_ns;
-	uint64_t bytes = migration_bytes_tx(m), pages = s->sent;
+	uint64_t bytes = migration_bytes_tx(m), pages = s->out.sent;
 	int rc;
 
 	sender_begin_round(s);
@@ -160,7 +160,7 @@ static int live_round(struct precopy *p, struct converge_round *r)
 		.now_ns = clock_now_ns(),
 		.ns = acked_ns - began_ns,
 		.ack_ns = acked_ns - sent_ns,
-		.pages = s->sent - pages,
+		.pages = s->out.sent - pages,
 		.bytes = migration_bytes_tx(m) - bytes,
 		.pages_left = todo_count_next(&s->todo),
 	};

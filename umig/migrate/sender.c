@@ -8,16 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/bitmap.h"
-#include "lib/clock.h"
-#include "mem/huge.h"
-#include "migrate/page_class.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
-#define CHANNELS_AUTO 4
 /* Offers for each page of RAM that a migration may make, over all rounds. */
 #define OFFERS_PER_PAGE 4
 /* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
@@ -32,68 +26,26 @@ static uint32_t offers_limit(uint64_t pages)
 	return limit < OFFERS_NONE ? limit : OFFERS_NONE - 1;
 }
 
-/* As many as there are processors, but no more than pay. */
-static unsigned int auto_channels(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > CHANNELS_AUTO ? CHANNELS_AUTO : n;
-}
-
-/*
- * Further channels: a link with a limit needs none.
- */
-static unsigned int further(const struct sender *s)
-{
-	unsigned int n = s->m->params.channels;
-
-	if (channel_rate(s->m->ch))
-		return 0;
-	if (!n)
-		n = auto_channels();
-	return n - 1;
-}
-
-/* The policy, or NULL if nothing can be, or shall be, compressed. */
-static struct packing *init_packing(struct sender *s)
-{
-	const struct pack_option *option = &s->m->params.pack;
-
-	packing_init(&s->packing, option, s->m->codecs, 1 + further(s));
-	return s->m->codecs && (option->automatic || option->plan.codec) ?
-		       &s->packing : NULL;
-}
-
 int sender_init(struct sender *s, struct migration *m,
 		struct digest_source *digests)
 {
 	uint64_t pages = m->ms->pages;
-	struct packing *packing;
 	int rc;
 
 	memset(s, 0, sizeof(*s));
-	classifier_init(&s->classifier, m->ms, digests);
 	s->m = m;
-	lanes_init(&s->lanes, m);
-	s->plain_only = bitmap_alloc(pages);
+	classifier_init(&s->classifier, m->ms, digests);
 	s->pending = bitmap_alloc(pages);
 	s->round_of = calloc(pages, sizeof(*s->round_of));
-	s->class = calloc(pages, 1);
-	packing = init_packing(s);
-	if (todo_init(&s->todo, m->ms) || !s->plain_only || !s->pending ||
-	    !s->round_of || !s->class ||
-	    offers_init(&s->offers, offers_limit(pages)) ||
-	    deltas_init(&s->deltas) ||
-	    encoder_init(&s->encoder, m->ms, m->ch, s->class, packing)) {
+	if (dispatch_init(&s->out, m) || todo_init(&s->todo, m->ms) ||
+	    !s->pending || !s->round_of ||
+	    offers_init(&s->offers, offers_limit(pages))) {
 		sender_exit(s);
 		return err_set(&m->err, -ENOMEM,
 			       "out of memory for the state of %llu pages",
 			       (unsigned long long)pages);
 	}
-	s->encoder.deltas = &s->deltas;
-	rc = further(s) ? lanes_open(&s->lanes, further(s), s->class,
-				     packing) : 0;
-	climb_init(&s->climb, s->lanes.nr);
+	rc = dispatch_open(&s->out);
 	if (rc)
 		sender_exit(s);
 	return rc;
@@ -103,14 +55,9 @@ void sender_exit(struct sender *s)
 {
 	classifier_exit(&s->classifier);
 	todo_exit(&s->todo);
-	free(s->plain_only);
 	free(s->pending);
 	free(s->round_of);
-	lanes_exit(&s->lanes);
-	encoder_exit(&s->encoder);
-	deltas_exit(&s->deltas);
-	packing_exit(&s->packing);
-	free(s->class);
+	dispatch_exit(&s->out);
 	offers_exit(&s->offers);
 	nonces_exit(&s->nonces);
 }
@@ -118,7 +65,7 @@ void sender_exit(struct sender *s)
 void sender_begin_round(struct sender *s)
 {
 	todo_begin_round(&s->todo);
-	encoder_begin_round(&s->encoder, s->todo.round);
+	dispatch_begin_round(&s->out, s->todo.round);
 }
 
 void sender_written(void *arg, uint64_t gfn, uint64_t pages)
@@ -150,28 +97,6 @@ static int lost(struct sender *s, int rc)
 	return rc ? migration_lost(s->m, rc) : 0;
 }
 
-/* Send the PAGES frame being written, if any. */
-static int flush_pages(struct sender *s)
-{
-	return lost(s, encoder_flush(&s->encoder));
-}
-
-/* Page @index goes out now, in this round. */
-static void claim(struct sender *s, uint64_t index)
-{
-	if (s->class[index] && !bitmap_test(s->plain_only, index))
-		s->m->live.pages_resent++;
-	s->sent++;
-	s->round_of[index] = s->todo.round;
-	bitmap_clear(s->pending, index);
-}
-
-static int send_zero(struct sender *s, uint64_t index)
-{
-	claim(s, index);
-	return lost(s, encoder_zero(&s->encoder, index));
-}
-
 /*
  * The proof is of the page as it is now.  If the guest has written it since its
  * digest was looked up, the destination refuses it, and the log tells us.
@@ -183,16 +108,7 @@ static int send_held(struct sender *s, uint64_t index, uint32_t number)
 
 	proof_make(nonces_find(&s->nonces, number), number,
 		   memslots_hva(s->m->ms, gfn), held.proof);
-	claim(s, index);
-	return lost(s, encoder_held(&s->encoder, index, &held,
-				    migration_brief_proofs(s->m)));
-}
-
-/* As encoder_bytes(). */
-static int send_bytes(struct sender *s, uint64_t index, uint32_t refused)
-{
-	claim(s, index);
-	return lost(s, encoder_bytes(&s->encoder, index, refused));
+	return dispatch_held(&s->out, index, &held);
 }
 
 /* The OFFER being collected goes out behind the pages before it. */
@@ -204,7 +120,7 @@ static int flush_offer(struct sender *s)
 
 	if (!s->nr_offered)
 		return 0;
-	rc = flush_pages(s);
+	rc = dispatch_flush(&s->out);
 	if (!rc)
 		rc = lost(s, channel_payload(s->m->ch, &room));
 	if (rc)
@@ -224,11 +140,11 @@ static int send_known(struct sender *s, uint64_t index,
 	bool added;
 	int rc;
 
-	if (bitmap_test(s->plain_only, index))
-		return send_bytes(s, index, OFFERS_NONE);
+	if (!dispatch_may_name(&s->out, index))
+		return dispatch_own(&s->out, index, OFFERS_NONE);
 	rc = offers_find_or_add(&s->offers, digest, &number, &added);
 	if (rc == -ENOSPC)
-		return send_bytes(s, index, OFFERS_NONE);
+		return dispatch_own(&s->out, index, OFFERS_NONE);
 	if (rc)
 		return err_set(&s->m->err, rc, "out of memory for offers");
 	if (added)
@@ -237,7 +153,7 @@ static int send_known(struct sender *s, uint64_t index,
 	case OFFER_HELD:
 		return send_held(s, index, number);
 	case OFFER_REFUSED:
-		return send_bytes(s, index, number);
+		return dispatch_own(&s->out, index, number);
 	}
 	rc = offers_wait(&s->offers, number, index, s->todo.round);
 	if (rc)
@@ -245,78 +161,6 @@ static int send_known(struct sender *s, uint64_t index,
 	bitmap_set(s->pending, index);
 	s->round_of[index] = s->todo.round;
 	return 0;
-}
-
-/* What was gathered goes by a lane, or if all are busy, ourselves. */
-static int flush_gathered(struct sender *s)
-{
-	unsigned int i, n = s->nr_gathered;
-	int rc = 0;
-
-	s->nr_gathered = 0;
-	if (!n || lanes_put(&s->lanes, s->todo.round, s->gathered, n))
-		return 0;
-	for (i = 0; i < n && !rc; i++)
-		rc = encoder_bytes(&s->encoder, s->gathered[i], OFFERS_NONE);
-	return lost(s, rc);
-}
-
-/* A claimed page goes by its bytes, by whom doesn't matter. */
-static int gather(struct sender *s, uint64_t index)
-{
-	/* a delta can only be ours */
-	if (!s->lanes.active || deltas_wants(&s->deltas, index))
-		return lost(s, encoder_bytes(&s->encoder, index, OFFERS_NONE));
-	s->gathered[s->nr_gathered++] = index;
-	return s->nr_gathered < SENDER_BATCH ? 0 : flush_gathered(s);
-}
-
-/* @n pages more that a lane could have taken: how many lanes pay? */
-static void choose_lanes(struct sender *s, unsigned int n)
-{
-	s->unknown += n;
-	if (n && !s->m->params.channels)
-		s->lanes.active = climb_step(&s->climb, s->unknown,
-					     clock_now_ns());
-}
-
-/* Pages to be looked at. */
-static int send_seen(struct sender *s, uint64_t first, unsigned int n)
-{
-	unsigned int i;
-	int rc = 0;
-
-	choose_lanes(s, n);
-	for (i = 0; i < n && !rc; i++) {
-		claim(s, first + i);
-		rc = gather(s, first + i);
-	}
-	return rc;
-}
-
-/* The destination does well to make room for a batch without gaps at once. */
-static int send_dense(struct sender *s, uint64_t first, unsigned int n)
-{
-	int rc;
-
-	if (n < HUGE_PAGES || !migration_dense_runs(s->m))
-		return 0;
-	rc = encoder_dense(&s->encoder, first, n);
-	/* before the pages that go by other channels */
-	if (!rc && s->lanes.active)
-		rc = encoder_flush(&s->encoder);
-	return lost(s, rc);
-}
-
-/* Pages that read as zeroes. */
-static int send_zeroes(struct sender *s, uint64_t first, unsigned int n)
-{
-	unsigned int i;
-	int rc = 0;
-
-	for (i = 0; i < n && !rc; i++)
-		rc = send_zero(s, first + i);
-	return rc;
 }
 
 /* Pages whose digests are known. */
@@ -342,13 +186,13 @@ static int send_classified(struct sender *s, uint64_t first, unsigned int n)
 		k = classifier_alike(c, i, n);
 		switch (c->class[i]) {
 		case DIGEST_ZERO:
-			rc = send_zeroes(s, first + i, k);
+			rc = dispatch_zero(&s->out, first + i, k);
 			break;
 		case DIGEST_KNOWN:
 			rc = send_named(s, first + i, &c->digest[i], k);
 			break;
 		default:
-			rc = send_seen(s, first + i, k);
+			rc = dispatch_spread(&s->out, first + i, k);
 		}
 	}
 	return rc;
@@ -372,7 +216,7 @@ static int send_run(struct sender *s, uint64_t first, unsigned int n)
 			  &s->m->err);
 
 	if (!rc && s->classifier.dense)
-		rc = send_dense(s, first, n);
+		rc = dispatch_dense(&s->out, first, n);
 	if (rc)
 		return rc;
 	prefetch_offers(s, n);
@@ -401,10 +245,9 @@ static void prefetch_held(struct sender *s, const struct answer_msg *msg,
 static int send_refused(struct sender *s, uint64_t index, uint32_t number,
 			bool twins)
 {
-	if (twins || !s->lanes.active)
-		return send_bytes(s, index, number);
-	claim(s, index);
-	return gather(s, index);
+	if (twins || !s->out.lanes.active)
+		return dispatch_own(&s->out, index, number);
+	return dispatch_any(&s->out, index);
 }
 
 /* All that wait on an offer which was answered. */
@@ -421,6 +264,7 @@ static int send_waiters(struct sender *s, uint32_t number, bool held,
 		if (!bitmap_test(s->pending, index) ||
 		    s->round_of[index] != round)
 			continue;
+		bitmap_clear(s->pending, index);
 		twins |= offers_next_waiter(&s->offers, number, &other);
 		*alone += !held && !twins;
 		rc = held ? send_held(s, index, number) :
@@ -452,7 +296,7 @@ static int handle_answer(struct sender *s, const struct frame_in *in)
 		s->m->live.index_confirmed += held;
 		rc = send_waiters(s, number, held, &alone);
 	}
-	choose_lanes(s, alone);
+	dispatch_climb(&s->out, alone);
 	return rc;
 }
 
@@ -473,9 +317,8 @@ static int handle_refused(struct sender *s, const struct frame_in *in)
 				       "the destination refused page 0x%llx, which the VM doesn't have",
 				       (unsigned long long)gfn);
 		index = memslots_index(s->m->ms, gfn);
-		bitmap_set(s->plain_only, index);
+		dispatch_refused(&s->out, index);
 		todo_add(&s->todo, index, 1);
-		deltas_forget(&s->deltas, index);
 		s->m->live.index_refused++;
 	}
 	return 0;
@@ -529,21 +372,14 @@ int sender_batch(struct sender *s)
 	if (!rc)
 		rc = flush_offer(s);
 	if (!rc)
-		rc = flush_pages(s);
+		rc = dispatch_flush(&s->out);
 	if (!rc)
 		rc = handle_some(s);
 	if (!rc)
-		rc = lost(s, lanes_error(&s->lanes));
+		rc = dispatch_error(&s->out);
 	if (rc)
 		return rc;
 	return n ? 1 : 0;
-}
-
-static int flush_all(struct sender *s)
-{
-	int rc = flush_gathered(s);
-
-	return rc ? rc : flush_pages(s);
 }
 
 int sender_settle(struct sender *s)
@@ -551,11 +387,11 @@ int sender_settle(struct sender *s)
 	int rc = flush_offer(s);
 
 	if (!rc)
-		rc = flush_all(s);
+		rc = dispatch_flush_all(&s->out);
 	while (!rc && s->offers.answered < s->offers.nr) {
 		rc = handle_one(s, true);
 		if (!rc)
-			rc = flush_all(s);
+			rc = dispatch_flush_all(&s->out);
 	}
 	return rc;
 }
@@ -565,7 +401,7 @@ int sender_end_round(struct sender *s)
 	struct frame_in in;
 	uint8_t payload[sizeof(struct wire_round)];
 	uint32_t round;
-	int rc = lost(s, lanes_fence(&s->lanes, s->todo.round));
+	int rc = dispatch_end_round(&s->out);
 
 	if (rc)
 		return rc;
@@ -592,20 +428,10 @@ int sender_end_round(struct sender *s)
 
 void sender_end_rounds(struct sender *s)
 {
-	lanes_close(&s->lanes);
+	dispatch_close(&s->out);
 }
 
 void sender_count(struct sender *s, struct migrate_report *r)
 {
-	uint64_t plain = s->encoder.bytes_plain_equivalent;
-	int64_t count[PAGE_CLASSES];
-
-	memcpy(count, s->encoder.count, sizeof(count));
-	lanes_count(&s->lanes, count, &plain);
-	r->pages_zero = count[PAGE_CLASS_ZERO];
-	r->pages_held = count[PAGE_CLASS_HELD];
-	r->pages_duplicate = count[PAGE_CLASS_DUPLICATE];
-	r->pages_plain = count[PAGE_CLASS_PLAIN];
-	r->pages_delta = s->deltas.sent;
-	r->bytes_plain_equivalent = plain + s->m->state_bytes;
+	dispatch_count(&s->out, r);
 }

@@ -19,14 +19,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/bitmap.h"
 #include "migrate/classify.h"
-#include "migrate/climb.h"
-#include "migrate/encode.h"
-#include "migrate/lanes.h"
+#include "migrate/dispatch.h"
 #include "migrate/migration.h"
 #include "migrate/nonces.h"
 #include "migrate/offers.h"
-#include "migrate/page_class.h"
 #include "migrate/todo.h"
 #include "wire/frame.h"
 
@@ -37,34 +35,20 @@
  * @m: the migration.
  * @classifier: what is known of pages before they are looked at.
  * @todo: which pages are to be sent, in which round.
- * @plain_only: pages that the destination refused once: never named again.
- * @pending: pages that wait on an offer.
- * @round_of: the round in which each page was last handled, 0: never.
- * @class: how each page went last, &enum page_class.
- * @sent: pages that went out, each as often as it did.
+ * @out: how they go out.
+ * @pending: pages that wait on an offer, by dense index,
+ * @round_of: and the round in which they began to.
  */
 struct sender {
 	struct migration *m;
 	struct classifier classifier;
 	struct todo todo;
-	uint64_t *plain_only;
+	struct dispatch out;
 	uint64_t *pending;
 	uint32_t *round_of;
-	uint8_t *class;
-	uint64_t sent;
 
 	struct offers offers;
 	struct nonces nonces;
-	struct packing packing;
-	struct deltas deltas;
-	struct encoder encoder;
-	struct lanes lanes;
-	struct climb climb;	/* how many of them, if that is our choice */
-	uint64_t unknown;	/* pages that a lane could have taken */
-
-	/* pages being collected for a lane, claimed and not read yet */
-	uint64_t gathered[SENDER_BATCH];
-	uint32_t nr_gathered;
 
 	/* an OFFER being collected */
 	digest_t offered[SENDER_BATCH];
