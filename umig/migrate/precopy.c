@@ -61,7 +61,8 @@ static void progress(struct sender *s)
 {
 	struct migration *m = s->m;
 
-	m->live.pages_remaining = todo_count(&s->todo) + s->offers.waiting;
+	m->live.pages_remaining =
+		todo_count(&s->todo) + offering_waiting(&s->offering);
 	m->live.rounds = s->todo.round;
 	sender_count(s, &m->live);
 	migration_publish(m);
@@ -128,10 +129,11 @@ static int send_pages(struct precopy *p)
 		return rc;
 	todo_leave_round(&s->todo);
 	/* pages that were written since need not be named in vain */
-	if (s->offers.waiting && harvest_live(p))
+	if (offering_waiting(&s->offering) && harvest_live(p))
 		return s->m->err.code;
 	/* what still waits for its answer may have to be sent whole */
-	migration_deadline(s->m, in_flight(s) + s->offers.waiting);
+	migration_deadline(s->m,
+			   in_flight(s) + offering_waiting(&s->offering));
 	return sender_settle(s);
 }
 

@@ -1,58 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sender: takes pages of a round from the to-do through classify,
- * offer and encode to the channel, and what the destination says back to the
- * pages that it concerns.  It knows nothing of rounds' ends, of convergence or
- * of handover: precopy.c and source.c do.  The engine's thread only.
+ * The sender: moves the pages of a round from one stage to the next, and takes
+ * what the destination says back to the pages that it concerns.  When a round
+ * ends, convergence and handover are no concern of it: precopy.c and source.c
+ * see to them.  The engine's thread only.
  *
  * Order of truth: a page gets on the to-do only after its dirty state was
  * cleared (&vm_ops.dirty_harvest has returned), so that what is read from now
  * on is either what is sent or will be reported dirty again.
  *
- *   todo --take--> zero, plain, held ----------------------> channel
- *     |              \--> waits on an offer --answer--> held, plain --^
- *     \--written again meanwhile (next)--> left to the next round
+ *   todo --take--> classify --zero, unknown--------------> dispatch --> channels
+ *     |                \--known--> offering --held, refused--^
+ *     \--written again meanwhile--> left to the next round
  */
 #ifndef UMIG_MIGRATE_SENDER_H
 #define UMIG_MIGRATE_SENDER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/bitmap.h"
 #include "migrate/classify.h"
 #include "migrate/dispatch.h"
 #include "migrate/migration.h"
-#include "migrate/nonces.h"
-#include "migrate/offers.h"
+#include "migrate/offering.h"
 #include "migrate/todo.h"
-#include "wire/frame.h"
-
-#define SENDER_BATCH WIRE_BATCH_PAGES
 
 /**
- * struct sender - Its state.
+ * struct sender - Its state: that of the stages.
  * @m: the migration.
- * @classifier: what is known of pages before they are looked at.
  * @todo: which pages are to be sent, in which round.
+ * @classifier: what is known of them before they are looked at.
+ * @offering: those that may be named.
  * @out: how they go out.
- * @pending: pages that wait on an offer, by dense index,
- * @round_of: and the round in which they began to.
  */
 struct sender {
 	struct migration *m;
-	struct classifier classifier;
 	struct todo todo;
+	struct classifier classifier;
+	struct offering offering;
 	struct dispatch out;
-	uint64_t *pending;
-	uint32_t *round_of;
-
-	struct offers offers;
-	struct nonces nonces;
-
-	/* an OFFER being collected */
-	digest_t offered[SENDER_BATCH];
-	uint32_t nr_offered;
 };
 
 /** sender_init() - @digests: what to offer from, or NULL. */
