@@ -15,7 +15,7 @@
 #include "wire/delta.h"
 #include "wire/pages.h"
 
-/* More offers than a source makes: see OFFERS_PER_PAGE in sender.c. */
+/* More offers than a source makes: see OFFERS_PER_PAGE in offering.c. */
 #define OFFERS_PER_PAGE 4
 /* Zero and plain pages are placed so many at a time. */
 #define CHUNK_PAGES WIRE_BATCH_PAGES

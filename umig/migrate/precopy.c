@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/bitmap.h"
 #include "lib/clock.h"
 #include "migrate/converge.h"
 
@@ -63,8 +62,8 @@ static void progress(struct sender *s)
 	struct migration *m = s->m;
 
 	m->live.pages_remaining =
-		bitmap_count(s->todo, m->ms->pages) + s->offers.waiting;
-	m->live.rounds = s->round;
+		todo_count(&s->todo) + offering_waiting(&s->offering);
+	m->live.rounds = s->todo.round;
 	sender_count(s, &m->live);
 	migration_publish(m);
 }
@@ -72,15 +71,15 @@ static void progress(struct sender *s)
 static void tell_sent(struct precopy *p, uint64_t now_ns)
 {
 	struct migration *m = p->s->m;
-	uint64_t bytes = migration_bytes_tx(m);
+	uint64_t bytes = migration_bytes_tx(m), sent = p->s->out.sent;
 
-	converge_sent(&p->c, now_ns - p->told_ns, p->s->sent - p->told_pages,
+	converge_sent(&p->c, now_ns - p->told_ns, sent - p->told_pages,
 		      bytes - p->told_bytes);
 	m->live.bytes_s = p->c.byte_ps;
 	m->live.dirtied_s = p->c.dirty_ps;
 	m->live.end_ns = converge_end_ns(&p->c, m->live.pages_remaining);
 	p->told_ns = now_ns;
-	p->told_pages = p->s->sent;
+	p->told_pages = sent;
 	p->told_bytes = bytes;
 }
 
@@ -128,12 +127,13 @@ static int send_pages(struct precopy *p)
 	}
 	if (rc < 0)
 		return rc;
-	sender_leave_round(s);
+	todo_leave_round(&s->todo);
 	/* pages that were written since need not be named in vain */
-	if (s->offers.waiting && harvest_live(p))
+	if (offering_waiting(&s->offering) && harvest_live(p))
 		return s->m->err.code;
 	/* what still waits for its answer may have to be sent whole */
-	migration_deadline(s->m, in_flight(s) + s->offers.waiting);
+	migration_deadline(s->m,
+			   in_flight(s) + offering_waiting(&s->offering));
 	return sender_settle(s);
 }
 
@@ -143,7 +143,7 @@ static int live_round(struct precopy *p, struct converge_round *r)
 	struct sender *s = p->s;
 	struct migration *m = s->m;
 	uint64_t began_ns = clock_now_ns(), sent_ns, acked_ns;
-	uint64_t bytes = migration_bytes_tx(m), pages = s->sent;
+	uint64_t bytes = migration_bytes_tx(m), pages = s->out.sent;
 	int rc;
 
 	sender_begin_round(s);
@@ -158,13 +158,13 @@ static int live_round(struct precopy *p, struct converge_round *r)
 	if (!rc)
 		rc = harvest_live(p);
 	*r = (struct converge_round){
-		.number = s->round,
+		.number = s->todo.round,
 		.now_ns = clock_now_ns(),
 		.ns = acked_ns - began_ns,
 		.ack_ns = acked_ns - sent_ns,
-		.pages = s->sent - pages,
+		.pages = s->out.sent - pages,
 		.bytes = migration_bytes_tx(m) - bytes,
-		.pages_left = bitmap_count(s->next, m->ms->pages),
+		.pages_left = todo_count_next(&s->todo),
 	};
 	return rc;
 }
@@ -249,7 +249,7 @@ int precopy_live(struct sender *s)
 	int rc;
 
 	precopy_init(&p, s);
-	bitmap_set_run(s->next, 0, s->m->ms->pages);
+	todo_add(&s->todo, 0, s->m->ms->pages);
 	do {
 		rc = live_round(&p, &r);
 		if (rc)
@@ -284,12 +284,11 @@ int precopy_final(struct sender *s)
 	int rc = harvest(s);
 
 	/* the guest stands still: nobody may draw this out */
-	migration_deadline(s->m, bitmap_count(s->next, s->m->ms->pages));
+	migration_deadline(s->m, todo_count_next(&s->todo));
 
 	for (i = 0; i < FINAL_ROUNDS && !rc; i++) {
 		rc = final_round(s);
-		if (!rc && bitmap_next(s->next, s->m->ms->pages, 0) ==
-				   s->m->ms->pages)
+		if (!rc && !todo_count_next(&s->todo))
 			return 0;
 	}
 	return rc ? rc :

@@ -4,99 +4,33 @@
  */
 #include "migrate/sender.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/bitmap.h"
-#include "lib/clock.h"
-#include "mem/huge.h"
-#include "migrate/page_class.h"
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
-#define CHANNELS_AUTO 4
-/* Offers for each page of RAM that a migration may make, over all rounds. */
-#define OFFERS_PER_PAGE 4
 /* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
 #define HANDLED_A_BATCH 16
-/* Pages to be proven that are fetched at a time. */
-#define PREFETCH_AHEAD 8
 
-static uint32_t offers_limit(uint64_t pages)
-{
-	uint64_t limit = pages * OFFERS_PER_PAGE;
-
-	return limit < OFFERS_NONE ? limit : OFFERS_NONE - 1;
-}
-
-/* As many as there are processors, but no more than pay. */
-static unsigned int auto_channels(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > CHANNELS_AUTO ? CHANNELS_AUTO : n;
-}
-
-/*
- * Further channels: a link with a limit needs none.
- */
-static unsigned int further(const struct sender *s)
-{
-	unsigned int n = s->m->params.channels;
-
-	if (channel_rate(s->m->ch))
-		return 0;
-	if (!n)
-		n = auto_channels();
-	return n - 1;
-}
-
-/* The policy, or NULL if nothing can be, or shall be, compressed. */
-static struct packing *init_packing(struct sender *s)
-{
-	const struct pack_option *option = &s->m->params.pack;
-
-	packing_init(&s->packing, option, s->m->codecs, 1 + further(s));
-	return s->m->codecs && (option->automatic || option->plan.codec) ?
-		       &s->packing : NULL;
-}
+_Static_assert(WIRE_BATCH_PAGES <= CLASSIFY_PAGES, "a batch is one run at most");
 
 int sender_init(struct sender *s, struct migration *m,
 		struct digest_source *digests)
 {
-	uint64_t pages = m->ms->pages;
-	struct packing *packing;
 	int rc;
 
 	memset(s, 0, sizeof(*s));
-	untouched_open(&s->untouched, m->ms);
 	s->m = m;
-	s->digests = digests;
-	lanes_init(&s->lanes, m);
-	s->todo = bitmap_alloc(pages);
-	s->next = bitmap_alloc(pages);
-	s->plain_only = bitmap_alloc(pages);
-	s->pending = bitmap_alloc(pages);
-	s->round_of = calloc(pages, sizeof(*s->round_of));
-	s->class = calloc(pages, 1);
-	packing = init_packing(s);
-	if (!s->todo || !s->next || !s->plain_only || !s->pending ||
-	    !s->round_of || !s->class ||
-	    offers_init(&s->offers, offers_limit(pages)) ||
-	    deltas_init(&s->deltas) ||
-	    encoder_init(&s->encoder, m->ms, m->ch, s->class, packing)) {
+	classifier_init(&s->classifier, m->ms, digests);
+	if (dispatch_init(&s->out, m) || todo_init(&s->todo, m->ms) ||
+	    offering_init(&s->offering, m, &s->out)) {
 		sender_exit(s);
 		return err_set(&m->err, -ENOMEM,
 			       "out of memory for the state of %llu pages",
-			       (unsigned long long)pages);
+			       (unsigned long long)m->ms->pages);
 	}
-	s->encoder.deltas = &s->deltas;
-	rc = further(s) ? lanes_open(&s->lanes, further(s), s->class,
-				     packing) : 0;
-	climb_init(&s->climb, s->lanes.nr);
+	rc = dispatch_open(&s->out);
 	if (rc)
 		sender_exit(s);
 	return rc;
@@ -104,57 +38,26 @@ int sender_init(struct sender *s, struct migration *m,
 
 void sender_exit(struct sender *s)
 {
-	untouched_close(&s->untouched);
-	free(s->todo);
-	free(s->next);
-	free(s->plain_only);
-	free(s->pending);
-	free(s->round_of);
-	lanes_exit(&s->lanes);
-	encoder_exit(&s->encoder);
-	deltas_exit(&s->deltas);
-	packing_exit(&s->packing);
-	free(s->class);
-	offers_exit(&s->offers);
-	nonces_exit(&s->nonces);
+	classifier_exit(&s->classifier);
+	todo_exit(&s->todo);
+	dispatch_exit(&s->out);
+	offering_exit(&s->offering);
 }
 
 void sender_begin_round(struct sender *s)
 {
-	uint64_t *swap = s->todo;
-
-	s->todo = s->next;
-	s->next = swap;
-	memset(s->next, 0,
-	       BITMAP_WORDS(s->m->ms->pages) * sizeof(*s->next));
-	s->round++;
-	s->cursor = 0;
-	encoder_begin_round(&s->encoder, s->round);
-}
-
-void sender_leave_round(struct sender *s)
-{
-	uint64_t i;
-
-	for (i = 0; i < BITMAP_WORDS(s->m->ms->pages); i++) {
-		s->next[i] |= s->todo[i];
-		s->todo[i] = 0;
-	}
+	todo_begin_round(&s->todo);
+	dispatch_begin_round(&s->out, s->todo.round);
 }
 
 void sender_written(void *arg, uint64_t gfn, uint64_t pages)
 {
 	struct sender *s = arg;
-	uint64_t i = memslots_index(s->m->ms, gfn);
+	uint64_t index = memslots_index(s->m->ms, gfn);
 
 	s->m->live.pages_dirtied += pages;
-	for (; pages; pages--, i++) {
-		bitmap_set(s->next, i);
-		if (!bitmap_test(s->pending, i))
-			continue;
-		bitmap_clear(s->pending, i);
-		s->m->live.index_cancelled++;
-	}
+	todo_add(&s->todo, index, pages);
+	offering_cancel(&s->offering, index, pages);
 }
 
 void sender_written_all(struct sender *s)
@@ -166,404 +69,53 @@ void sender_written_all(struct sender *s)
 		sender_written(s, ms->slot[i].gfn, ms->slot[i].pages);
 }
 
-static int lost(struct sender *s, int rc)
-{
-	return rc ? migration_lost(s->m, rc) : 0;
-}
-
-/* Send the PAGES frame being written, if any. */
-static int flush_pages(struct sender *s)
-{
-	return lost(s, encoder_flush(&s->encoder));
-}
-
-/* Page @index goes out now, in this round. */
-static void claim(struct sender *s, uint64_t index)
-{
-	if (s->class[index] && !bitmap_test(s->plain_only, index))
-		s->m->live.pages_resent++;
-	s->sent++;
-	s->round_of[index] = s->round;
-	bitmap_clear(s->pending, index);
-}
-
-static int send_zero(struct sender *s, uint64_t index)
-{
-	claim(s, index);
-	return lost(s, encoder_zero(&s->encoder, index));
-}
-
-/*
- * The proof is of the page as it is now.  If the guest has written it since its
- * digest was looked up, the destination refuses it, and the log tells us.
- */
-static int send_held(struct sender *s, uint64_t index, uint32_t number)
-{
-	struct wire_held held = { .number = htole32(number) };
-	uint64_t gfn = memslots_gfn(s->m->ms, index);
-
-	proof_make(nonces_find(&s->nonces, number), number,
-		   memslots_hva(s->m->ms, gfn), held.proof);
-	claim(s, index);
-	return lost(s, encoder_held(&s->encoder, index, &held,
-				    migration_brief_proofs(s->m)));
-}
-
-/* As encoder_bytes(). */
-static int send_bytes(struct sender *s, uint64_t index, uint32_t refused)
-{
-	claim(s, index);
-	return lost(s, encoder_bytes(&s->encoder, index, refused));
-}
-
-/* The OFFER being collected goes out behind the pages before it. */
-static int flush_offer(struct sender *s)
-{
-	void *room;
-	size_t bytes;
-	int rc;
-
-	if (!s->nr_offered)
-		return 0;
-	rc = flush_pages(s);
-	if (!rc)
-		rc = lost(s, channel_payload(s->m->ch, &room));
-	if (rc)
-		return rc;
-	bytes = msg_offer_encode(room, s->offers.nr - s->nr_offered,
-				 s->nr_offered, s->offered);
-	s->m->live.index_offered += s->nr_offered;
-	s->nr_offered = 0;
-	return lost(s, channel_send(s->m->ch, WIRE_OFFER, bytes));
-}
-
-/* A page whose digest is known: name it, ask for it, or send it. */
-static int send_known(struct sender *s, uint64_t index,
-		      const digest_t *digest)
-{
-	uint32_t number;
-	bool added;
-	int rc;
-
-	if (bitmap_test(s->plain_only, index))
-		return send_bytes(s, index, OFFERS_NONE);
-	rc = offers_find_or_add(&s->offers, digest, &number, &added);
-	if (rc == -ENOSPC)
-		return send_bytes(s, index, OFFERS_NONE);
-	if (rc)
-		return err_set(&s->m->err, rc, "out of memory for offers");
-	if (added)
-		s->offered[s->nr_offered++] = *digest;
-	switch (s->offers.offer[number].state) {
-	case OFFER_HELD:
-		return send_held(s, index, number);
-	case OFFER_REFUSED:
-		return send_bytes(s, index, number);
-	}
-	rc = offers_wait(&s->offers, number, index, s->round);
-	if (rc)
-		return err_set(&s->m->err, rc, "out of memory for offers");
-	bitmap_set(s->pending, index);
-	s->round_of[index] = s->round;
-	return 0;
-}
-
-/* What was gathered goes by a lane, or if all are busy, ourselves. */
-static int flush_gathered(struct sender *s)
-{
-	unsigned int i, n = s->nr_gathered;
-	int rc = 0;
-
-	s->nr_gathered = 0;
-	if (!n || lanes_put(&s->lanes, s->round, s->gathered, n))
-		return 0;
-	for (i = 0; i < n && !rc; i++)
-		rc = encoder_bytes(&s->encoder, s->gathered[i], OFFERS_NONE);
-	return lost(s, rc);
-}
-
-/* A claimed page goes by its bytes, by whom doesn't matter. */
-static int gather(struct sender *s, uint64_t index)
-{
-	/* a delta can only be ours */
-	if (!s->lanes.active || deltas_wants(&s->deltas, index))
-		return lost(s, encoder_bytes(&s->encoder, index, OFFERS_NONE));
-	s->gathered[s->nr_gathered++] = index;
-	return s->nr_gathered < SENDER_BATCH ? 0 : flush_gathered(s);
-}
-
-/* @n pages more that a lane could have taken: how many lanes pay? */
-static void choose_lanes(struct sender *s, unsigned int n)
-{
-	s->unknown += n;
-	if (n && !s->m->params.channels)
-		s->lanes.active = climb_step(&s->climb, s->unknown,
-					     clock_now_ns());
-}
-
-/* Pages to be looked at. */
-static int send_seen(struct sender *s, uint64_t first, unsigned int n)
-{
-	unsigned int i;
-	int rc = 0;
-
-	choose_lanes(s, n);
-	for (i = 0; i < n && !rc; i++) {
-		claim(s, first + i);
-		rc = gather(s, first + i);
-	}
-	return rc;
-}
-
-/*
- * Pages of the batch that nothing is known of, from its page @at on.  At first
- * many have never been touched, and had better not be.
- */
-static int send_unknown(struct sender *s, uint64_t first, unsigned int at,
-			unsigned int n)
-{
-	const uint64_t *zero = s->batch_untouched;
-	unsigned int i, end, stop = at + n;
-	int rc = 0;
-
-	for (i = at; i < stop && !rc; i = end) {
-		end = bitmap_next(zero, stop, i);
-		if (end > i)
-			rc = send_seen(s, first + i, end - i);
-		for (; end < stop && bitmap_test(zero, end) && !rc; end++)
-			rc = send_zero(s, first + end);
-	}
-	return rc;
-}
-
-/* How many of the batch's pages, from @i on, nothing is known of. */
-static unsigned int unknown_from(const struct sender *s, unsigned int i,
-				 unsigned int n)
-{
-	unsigned int k;
-
-	for (k = i; k < n; k++)
-		if (s->batch_class[k] == DIGEST_ZERO ||
-		    s->batch_class[k] == DIGEST_KNOWN)
-			break;
-	return k - i;
-}
-
-/* Without digests nothing is known of any of the batch's pages. */
-static int find_digests(struct sender *s, const void *hva, unsigned int n)
-{
-	int rc;
-
-	memset(s->batch_class, DIGEST_NONE, n);
-	if (!s->digests)
-		return 0;
-	rc = s->digests->range(s->digests, hva, n, s->batch_class,
-			       s->batch_digest);
-	return rc ? err_set(&s->m->err, rc,
-			    "%s can't tell which pages are merged: %s",
-			    s->digests->name, strerror(-rc)) : 0;
-}
-
-/* Pages of the batch whose digests are known. */
-static unsigned int count_known(const struct sender *s, unsigned int n)
-{
-	unsigned int i, known = 0;
-
-	for (i = 0; i < n; i++)
-		known += s->batch_class[i] == DIGEST_KNOWN;
-	return known;
-}
-
-/*
- * Whether all of the batch has memory here; and which of it has none, as at
- * first much may.  Not worth asking the kernel if most of it has for certain:
- * the rest is looked at.
- */
-static bool find_untouched(struct sender *s, const void *hva, unsigned int n)
-{
-	memset(s->batch_untouched, 0, sizeof(s->batch_untouched));
-	if (s->round > 1)
-		return false;
-	return count_known(s, n) * 4 >= n * 3 ||
-	       !untouched_find(&s->untouched, hva, n, s->batch_untouched);
-}
-
-/* The destination does well to make room for a batch without gaps at once. */
-static int send_dense(struct sender *s, uint64_t first, unsigned int n)
-{
-	int rc;
-
-	if (n < HUGE_PAGES || !migration_dense_runs(s->m))
-		return 0;
-	rc = encoder_dense(&s->encoder, first, n);
-	/* before the pages that go by other channels */
-	if (!rc && s->lanes.active)
-		rc = encoder_flush(&s->encoder);
-	return lost(s, rc);
-}
-
-/* Send the batch's @n pages, from dense index @first on, as classified. */
+/* Send the @n pages from dense index @first on as classified. */
 static int send_classified(struct sender *s, uint64_t first, unsigned int n)
 {
+	const struct classifier *c = &s->classifier;
 	unsigned int i, k;
 	int rc = 0;
 
 	for (i = 0; i < n && !rc; i += k) {
-		k = 1;
-		switch (s->batch_class[i]) {
+		k = classifier_alike(c, i, n);
+		switch (c->class[i]) {
 		case DIGEST_ZERO:
-			rc = send_zero(s, first + i);
+			rc = dispatch_zero(&s->out, first + i, k);
 			break;
 		case DIGEST_KNOWN:
-			rc = send_known(s, first + i, &s->batch_digest[i]);
+			rc = offering_pages(&s->offering, first + i,
+					    &c->digest[i], k);
 			break;
 		default:
-			k = unknown_from(s, i, n);
-			rc = send_unknown(s, first, i, k);
+			rc = dispatch_spread(&s->out, first + i, k);
 		}
 	}
 	return rc;
 }
 
-/* Where the batch's digests are looked for is all over memory. */
+/* Where a run's digests are looked for is all over memory. */
 static void prefetch_offers(const struct sender *s, unsigned int n)
 {
+	const struct classifier *c = &s->classifier;
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		if (s->batch_class[i] == DIGEST_KNOWN)
-			offers_prefetch(&s->offers, &s->batch_digest[i]);
+		if (c->class[i] == DIGEST_KNOWN)
+			offering_prefetch(&s->offering, &c->digest[i]);
 }
 
 /* Send @n pages of one slot, from dense index @first on. */
 static int send_run(struct sender *s, uint64_t first, unsigned int n)
 {
-	const void *hva = memslots_hva(s->m->ms,
-				       memslots_gfn(s->m->ms, first));
-	int rc = find_digests(s, hva, n);
+	int rc = classify(&s->classifier, first, n, s->todo.round == 1,
+			  &s->m->err);
 
-	if (!rc && find_untouched(s, hva, n))
-		rc = send_dense(s, first, n);
+	if (!rc && s->classifier.dense)
+		rc = dispatch_dense(&s->out, first, n);
 	if (rc)
 		return rc;
 	prefetch_offers(s, n);
 	return send_classified(s, first, n);
-}
-
-/* At first a batch is what a huge page has, so that dense memory can be told. */
-static bool ends_batch(const struct sender *s, uint64_t index)
-{
-	return s->round == 1 && index % HUGE_PAGES == 0;
-}
-
-/*
- * The next run of @todo within one slot, at most @max pages, taken out of it.
- * Pages written again meanwhile are left to the next round.
- */
-static unsigned int take_run(struct sender *s, unsigned int max,
-			     uint64_t *first)
-{
-	const struct memslots *ms = s->m->ms;
-	const struct memslot *slot;
-	unsigned int n = 0;
-	uint64_t i = bitmap_next(s->todo, ms->pages, s->cursor);
-
-	while (i < ms->pages && bitmap_test(s->next, i)) {
-		bitmap_clear(s->todo, i);
-		i = bitmap_next(s->todo, ms->pages, i + 1);
-	}
-	s->cursor = i;
-	*first = i;
-	if (i == ms->pages)
-		return 0;
-	slot = memslots_find(ms, memslots_gfn(ms, i));
-	while (n < max && i < slot->index + slot->pages &&
-	       bitmap_test(s->todo, i) && !bitmap_test(s->next, i)) {
-		bitmap_clear(s->todo, i);
-		n++;
-		i++;
-		if (ends_batch(s, i))
-			break;
-	}
-	s->cursor = i;
-	return n;
-}
-
-/* Page of number @at of an answer will be named soon: its memory is far away. */
-static void prefetch_held(struct sender *s, const struct answer_msg *msg,
-			  uint32_t at)
-{
-	const struct memslots *ms = s->m->ms;
-	uint32_t number = msg->first + at;
-	uint64_t index;
-
-	if (at >= msg->count || !(msg->bitmap[at / 8] >> (at % 8) & 1) ||
-	    !offers_next_waiter(&s->offers, number, &index))
-		return;
-	proof_prefetch(nonces_find(&s->nonces, number), number,
-		       memslots_hva(ms, memslots_gfn(ms, index)));
-}
-
-/*
- * A page that the destination lacks.  Twins can only be named by the channel that
- * carried the first of them: ours.
- */
-static int send_refused(struct sender *s, uint64_t index, uint32_t number,
-			bool twins)
-{
-	if (twins || !s->lanes.active)
-		return send_bytes(s, index, number);
-	claim(s, index);
-	return gather(s, index);
-}
-
-/* All that wait on an offer which was answered. */
-static int send_waiters(struct sender *s, uint32_t number, bool held,
-			unsigned int *alone)
-{
-	bool twins = false;
-	uint64_t index, other;
-	uint32_t round;
-	int rc = 0;
-
-	while (!rc && offers_pop_waiter(&s->offers, number, &index, &round)) {
-		/* written since, or waiting elsewhere by now */
-		if (!bitmap_test(s->pending, index) ||
-		    s->round_of[index] != round)
-			continue;
-		twins |= offers_next_waiter(&s->offers, number, &other);
-		*alone += !held && !twins;
-		rc = held ? send_held(s, index, number) :
-			    send_refused(s, index, number, twins);
-	}
-	return rc;
-}
-
-static int handle_answer(struct sender *s, const struct frame_in *in)
-{
-	unsigned int alone = 0;
-	struct answer_msg msg;
-	uint32_t i, number;
-	int rc = msg_answer_decode(&msg, in->payload, in->bytes);
-
-	if (rc || msg.first != s->offers.answered ||
-	    msg.count > s->offers.nr - s->nr_offered - msg.first)
-		return err_set(&s->m->err, -EPROTO,
-			       "the destination answered offers that were not made");
-	rc = nonces_add(&s->nonces, msg.first, msg.nonce,
-			migration_proof_mode(s->m));
-	if (rc)
-		return err_set(&s->m->err, rc, "out of memory for nonces");
-	for (i = 0; i < msg.count && !rc; i++) {
-		bool held = msg.bitmap[i / 8] >> (i % 8) & 1;
-
-		prefetch_held(s, &msg, i + PREFETCH_AHEAD);
-		number = offers_answer(&s->offers, held);
-		s->m->live.index_confirmed += held;
-		rc = send_waiters(s, number, held, &alone);
-	}
-	choose_lanes(s, alone);
-	return rc;
 }
 
 static int handle_refused(struct sender *s, const struct frame_in *in)
@@ -583,9 +135,8 @@ static int handle_refused(struct sender *s, const struct frame_in *in)
 				       "the destination refused page 0x%llx, which the VM doesn't have",
 				       (unsigned long long)gfn);
 		index = memslots_index(s->m->ms, gfn);
-		bitmap_set(s->plain_only, index);
-		bitmap_set(s->next, index);
-		deltas_forget(&s->deltas, index);
+		dispatch_refused(&s->out, index);
+		todo_add(&s->todo, index, 1);
 		s->m->live.index_refused++;
 	}
 	return 0;
@@ -601,7 +152,7 @@ static int handle_one(struct sender *s, bool wait)
 		return rc;
 	switch (in.type) {
 	case WIRE_ANSWER:
-		return handle_answer(s, &in);
+		return offering_answer(&s->offering, &in);
 	case WIRE_REFUSED:
 		return handle_refused(s, &in);
 	default:
@@ -626,62 +177,62 @@ static int handle_some(struct sender *s)
 
 int sender_batch(struct sender *s)
 {
-	unsigned int left = SENDER_BATCH, n;
+	unsigned int left = WIRE_BATCH_PAGES, n;
 	uint64_t first;
 	int rc = 0;
 
 	do {
-		n = take_run(s, left, &first);
+		n = todo_take(&s->todo, left, &first);
 		if (n)
 			rc = send_run(s, first, n);
 		left -= n;
-	} while (n && left && !rc && !ends_batch(s, s->cursor));
+	} while (n && left && !rc && !todo_ends_batch(&s->todo));
 	if (!rc)
-		rc = flush_offer(s);
+		rc = offering_flush(&s->offering);
 	if (!rc)
-		rc = flush_pages(s);
+		rc = dispatch_flush(&s->out);
 	if (!rc)
 		rc = handle_some(s);
 	if (!rc)
-		rc = lost(s, lanes_error(&s->lanes));
+		rc = dispatch_error(&s->out);
 	if (rc)
 		return rc;
 	return n ? 1 : 0;
 }
 
-static int flush_all(struct sender *s)
-{
-	int rc = flush_gathered(s);
-
-	return rc ? rc : flush_pages(s);
-}
-
 int sender_settle(struct sender *s)
 {
-	int rc = flush_offer(s);
+	int rc = offering_flush(&s->offering);
 
 	if (!rc)
-		rc = flush_all(s);
-	while (!rc && s->offers.answered < s->offers.nr) {
+		rc = dispatch_flush_all(&s->out);
+	while (!rc && offering_unanswered(&s->offering)) {
 		rc = handle_one(s, true);
 		if (!rc)
-			rc = flush_all(s);
+			rc = dispatch_flush_all(&s->out);
 	}
 	return rc;
+}
+
+static int send_round_end(struct sender *s)
+{
+	uint8_t payload[sizeof(struct wire_round)];
+	int rc = dispatch_end_round(&s->out);
+
+	if (rc)
+		return rc;
+	msg_round_encode(payload, s->todo.round);
+	rc = channel_send_copy(s->m->ch, WIRE_ROUND_END, payload,
+			       sizeof(payload));
+	return rc ? migration_lost(s->m, rc) : 0;
 }
 
 int sender_end_round(struct sender *s)
 {
 	struct frame_in in;
-	uint8_t payload[sizeof(struct wire_round)];
 	uint32_t round;
-	int rc = lost(s, lanes_fence(&s->lanes, s->round));
+	int rc = send_round_end(s);
 
-	if (rc)
-		return rc;
-	msg_round_encode(payload, s->round);
-	rc = lost(s, channel_send_copy(s->m->ch, WIRE_ROUND_END, payload,
-				       sizeof(payload)));
 	while (!rc) {
 		rc = migration_recv(s->m, &in, true);
 		if (rc)
@@ -692,7 +243,7 @@ int sender_end_round(struct sender *s)
 		}
 		if (in.type != WIRE_ROUND_ACK ||
 		    msg_round_decode(&round, in.payload, in.bytes) ||
-		    round != s->round)
+		    round != s->todo.round)
 			return migration_unexpected(s->m, &in,
 						    "this round's ACK");
 		return 0;
@@ -702,20 +253,10 @@ int sender_end_round(struct sender *s)
 
 void sender_end_rounds(struct sender *s)
 {
-	lanes_close(&s->lanes);
+	dispatch_close(&s->out);
 }
 
 void sender_count(struct sender *s, struct migrate_report *r)
 {
-	uint64_t plain = s->encoder.bytes_plain_equivalent;
-	int64_t count[PAGE_CLASSES];
-
-	memcpy(count, s->encoder.count, sizeof(count));
-	lanes_count(&s->lanes, count, &plain);
-	r->pages_zero = count[PAGE_CLASS_ZERO];
-	r->pages_held = count[PAGE_CLASS_HELD];
-	r->pages_duplicate = count[PAGE_CLASS_DUPLICATE];
-	r->pages_plain = count[PAGE_CLASS_PLAIN];
-	r->pages_delta = s->deltas.sent;
-	r->bytes_plain_equivalent = plain + s->m->state_bytes;
+	dispatch_count(&s->out, r);
 }

@@ -1,88 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sender: takes pages of a round from the to-do bitmap through classify,
- * offer and encode to the channel, and what the destination says back to the
- * pages that it concerns.  It knows nothing of rounds' ends, of convergence or
- * of handover: precopy.c and source.c do.  The engine's thread only.
+ * The sender: moves the pages of a round from one stage to the next, and takes
+ * what the destination says back to the pages that it concerns.  When a round
+ * ends, convergence and handover are no concern of it: precopy.c and source.c
+ * see to them.  The engine's thread only.
  *
- * Order of truth: a page gets into @todo only after its dirty state was
+ * Order of truth: a page gets on the to-do only after its dirty state was
  * cleared (&vm_ops.dirty_harvest has returned), so that what is read from now
  * on is either what is sent or will be reported dirty again.
  *
- *   todo --take--> zero, plain, held ----------------------> channel
- *     |              \--> waits on an offer --answer--> held, plain --^
- *     \--written again meanwhile (next)--> left to the next round
+ *   todo --take--> classify --zero, unknown--------------> dispatch --> channels
+ *     |                \--known--> offering --held, refused--^
+ *     \--written again meanwhile--> left to the next round
  */
 #ifndef UMIG_MIGRATE_SENDER_H
 #define UMIG_MIGRATE_SENDER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/bitmap.h"
-#include "mem/untouched.h"
-#include "migrate/climb.h"
-#include "migrate/encode.h"
-#include "migrate/lanes.h"
+#include "migrate/classify.h"
+#include "migrate/dispatch.h"
 #include "migrate/migration.h"
-#include "migrate/nonces.h"
-#include "migrate/offers.h"
-#include "migrate/page_class.h"
-#include "wire/frame.h"
-
-#define SENDER_BATCH WIRE_BATCH_PAGES
+#include "migrate/offering.h"
+#include "migrate/todo.h"
 
 /**
- * struct sender - Its state.
+ * struct sender - Its state: that of the stages.
  * @m: the migration.
- * @digests: digests may be offered; else NULL.
- * @untouched: pages that needn't be looked at.
- * @round: pages that are sent now are of this round.
- * @todo: pages to send in this round, by dense index.
- * @next: pages written since, for the next.
- * @plain_only: pages that the destination refused once: never named again.
- * @pending: pages that wait on an offer.
- * @round_of: the round in which each page was last handled, 0: never.
- * @class: how each page went last, &enum page_class.
- * @sent: pages that went out, each as often as it did.
- * @cursor: where in @todo the next batch begins.
- * @batch_untouched: pages of the batch that nobody has written yet.
+ * @todo: which pages are to be sent, in which round.
+ * @classifier: what is known of them before they are looked at.
+ * @offering: those that may be named.
+ * @out: how they go out.
  */
 struct sender {
 	struct migration *m;
-	struct digest_source *digests;
-	struct untouched untouched;
-	uint32_t round;
-	uint64_t *todo;
-	uint64_t *next;
-	uint64_t *plain_only;
-	uint64_t *pending;
-	uint32_t *round_of;
-	uint8_t *class;
-	uint64_t sent;
-	uint64_t cursor;
-
-	struct offers offers;
-	struct nonces nonces;
-	struct packing packing;
-	struct deltas deltas;
-	struct encoder encoder;
-	struct lanes lanes;
-	struct climb climb;	/* how many of them, if that is our choice */
-	uint64_t unknown;	/* pages that a lane could have taken */
-
-	/* pages being collected for a lane, claimed and not read yet */
-	uint64_t gathered[SENDER_BATCH];
-	uint32_t nr_gathered;
-
-	/* an OFFER being collected */
-	digest_t offered[SENDER_BATCH];
-	uint32_t nr_offered;
-
-	/* scratch for one batch */
-	uint64_t batch_untouched[BITMAP_WORDS(UNTOUCHED_MAX)];
-	uint8_t batch_class[SENDER_BATCH];
-	digest_t batch_digest[SENDER_BATCH];
+	struct todo todo;
+	struct classifier classifier;
+	struct offering offering;
+	struct dispatch out;
 };
 
 /** sender_init() - @digests: what to offer from, or NULL. */
@@ -90,7 +45,7 @@ int sender_init(struct sender *s, struct migration *m,
 		struct digest_source *digests);
 void sender_exit(struct sender *s);
 
-/** sender_begin_round() - @next becomes @todo. */
+/** sender_begin_round() - What was written since is to be sent now. */
 void sender_begin_round(struct sender *s);
 
 /**
@@ -105,15 +60,12 @@ void sender_written(void *arg, uint64_t gfn, uint64_t pages);
 void sender_written_all(struct sender *s);
 
 /**
- * sender_batch() - Send the next pages of @todo, and handle what came back.
+ * sender_batch() - Send the next pages of the round, and handle what came back.
  *
- * Return: 1: there is more; 0: @todo is empty (offers may be pending); or
+ * Return: 1: there is more; 0: none is left (offers may be pending); or
  * -errno with words in the migration's err.
  */
 int sender_batch(struct sender *s);
-
-/** sender_leave_round() - What is left of @todo is for the next round. */
-void sender_leave_round(struct sender *s);
 
 /**
  * sender_end_rounds() - All rounds have been sent: what is left goes by the
@@ -127,7 +79,7 @@ int sender_settle(struct sender *s);
 /**
  * sender_end_round() - Say that the round has been sent, wait for the ACK.
  *
- * Pages that were refused are in @next afterwards.
+ * Pages that were refused are of the next round.
  */
 int sender_end_round(struct sender *s);
 

@@ -376,7 +376,7 @@ static void write_page_classes(struct source *src)
 	ssize_t n = 0;
 
 	while (fd >= 0 && at < m->ms->pages && n >= 0) {
-		n = write(fd, src->sender.class + at, m->ms->pages - at);
+		n = write(fd, src->sender.out.class + at, m->ms->pages - at);
 		at += n > 0 ? n : 0;
 	}
 	if (fd < 0 || n < 0)

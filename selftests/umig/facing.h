@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One end of the engine, with a small fake VM, and a peer made of raw frames
+ * that faces it: for cmocka tests of what either makes of the other.
+ */
+#ifndef SELFTESTS_FACING_H
+#define SELFTESTS_FACING_H
+
+#include <stdint.h>
+
+#include "umig/end.h"
+#include "umig/raw_peer.h"
+
+#define FACING_LOW 64
+#define FACING_HIGH 64
+#define FACING_PAGES (FACING_LOW + FACING_HIGH)
+
+/**
+ * struct facing - Both.
+ * @end: the engine's end.
+ * @peer: who faces it.
+ * @digests: for a source, not in use yet.
+ * @pages: a destination's: it holds the pages of seeds below 5.
+ * @address: the destination's.
+ * @listen_fd: the peer's, if it is the destination; else -1.
+ */
+struct facing {
+	struct end end;
+	struct raw_peer peer;
+	struct fake_digests digests;
+	struct fake_pages pages;
+	char address[32];
+	int listen_fd;
+};
+
+/* Set up a source that hasn't begun, or a destination that listens. */
+int facing_init_source(void **state);
+int facing_init_target(void **state);
+int facing_exit(void **state);
+
+/** facing_meet_source() - The source begins; its HELLO has come. */
+void facing_meet_source(struct facing *f);
+
+/** facing_answer_hello() - The same, and it is answered. */
+void facing_answer_hello(struct facing *f);
+
+/**
+ * facing_play_until() - Play along, without keeping anything, until the source
+ * sends @stage.
+ */
+void facing_play_until(struct facing *f, uint16_t stage);
+
+/** facing_assert_stayed() - It failed, says @error; the guest runs there. */
+void facing_assert_stayed(struct facing *f, const char *error);
+
+#endif
