@@ -132,7 +132,7 @@ static void free_locked(struct lease *lease, enum umig_lease_end why)
  * @folio: a KSM page; its reference is the lease's on success only.  The
  *	caller has taken it under the umig_pages_lock() that it still holds: a
  *	notifier of memory that goes offline finds the lease in the list.
- * @id: out: its number.
+ * @id: out: its number; 0 if there is none.
  *
  * Return: 0; -ENOSPC: at a limit; -ENOMEM.
  */
@@ -150,7 +150,8 @@ int umig_lease_add(struct umig_leases *leases, struct folio *folio, u32 *id)
 
 	mutex_lock(&lease_lock);
 	err = link_locked(leases, lease);
-	*id = lease->id;
+	/* The array has numbered it even if it then had no memory for it. */
+	*id = err ? 0 : lease->id;
 	mutex_unlock(&lease_lock);
 	if (err)
 		kmem_cache_free(lease_cache, lease);
