@@ -282,15 +282,22 @@ static void unshare_range(struct work_struct *work)
 
 static DECLARE_DELAYED_WORK(range_work, unshare_range);
 
-/** umig_unshare_range_begin() - Until the end nothing keeps these pages. */
+/**
+ * umig_unshare_range_begin() - Until the end nothing keeps these pages.
+ * @start_pfn: the first.
+ * @end_pfn: one behind the last.
+ *
+ * Also if nothing has been shared: SHARE may have the reference to a page, and
+ * be about to.
+ */
 void umig_unshare_range_begin(unsigned long start_pfn, unsigned long end_pfn)
 {
-	if (!umig_adopt_any())
-		return;
 	range_set(start_pfn, end_pfn);
 	reinit_completion(&tried);
 	mod_delayed_work(system_long_wq, &range_work, 0);
-	wait_for_completion_timeout(&tried, msecs_to_jiffies(FIRST_TRY_MS));
+	if (umig_adopt_any())
+		wait_for_completion_timeout(&tried,
+					    msecs_to_jiffies(FIRST_TRY_MS));
 }
 
 /** umig_unshare_range_end() - Memory is gone, or stays. */
