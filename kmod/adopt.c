@@ -221,16 +221,20 @@ static void take_out(struct expected *e)
 	free_expected(e);
 }
 
-/** umig_adopt_reap() - Once a second: forget processes that are gone. */
+/**
+ * umig_adopt_reap() - Once a second: forget processes that are gone.
+ *
+ * Not while copies are made for memory that goes offline: that may take long,
+ * and the caller has other things to do.
+ */
 void umig_adopt_reap(void)
 {
 	struct hlist_node *next;
 	struct expected *e;
 	bool again;
 
-	if (!umig_adopt_any())
+	if (!umig_adopt_any() || !mutex_trylock(&walk_lock))
 		return;
-	mutex_lock(&walk_lock);
 	hlist_for_each_entry_safe(e, next, &expecting, link) {
 		if (!is_gone(e))
 			continue;
