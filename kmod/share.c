@@ -109,7 +109,7 @@ static int merge_pages(struct share *s, struct vm_area_struct *vma,
 	if (!may_share(s, page, leased))
 		return -EINVAL;
 	/* Before: ksmd may be quicker than we. */
-	err = umig_adopt_expect(s->mm, addr);
+	err = umig_adopt_expect(vma, addr);
 	if (err)
 		return err;
 	err = umig_ksm_merge(vma, page, leased);

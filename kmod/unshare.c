@@ -13,6 +13,9 @@
  * - The process has died: its children may have such mappings, see adopt.c.
  * - The module is unloaded: all, because nobody will be there to do it later.
  *
+ * Who gets them: the process that pages have been shared with, and those forked
+ * from it, at the same addresses.  Of anybody else nothing is copied.
+ *
  * Not done where memory is short: at the worst the pages stay shared and what
  * has been said above of memory that goes offline is so, until ksmd has been at
  * work for a pass.  That is told.
@@ -98,24 +101,25 @@ static void unshare_page(struct pass *pass, struct mm_struct *mm,
 
 /* The caller holds mmap_lock; only pages that the bitmap has. */
 static void unshare_vma(struct pass *pass, struct vm_area_struct *vma,
-			unsigned long base, const unsigned long *bits,
+			const struct umig_stretch *stretch,
 			unsigned int at, unsigned int end)
 {
+	unsigned long base = stretch->base;
 	unsigned long first = max(vma->vm_start, base + at * PAGE_SIZE);
 	unsigned long last = min(vma->vm_end, base + end * PAGE_SIZE);
 	unsigned int bit = (first - base) >> PAGE_SHIFT;
 
-	for_each_set_bit_from(bit, bits, (last - base) >> PAGE_SHIFT) {
+	for_each_set_bit_from(bit, stretch->bits, (last - base) >> PAGE_SHIFT) {
 		unshare_page(pass, vma->vm_mm, base + bit * PAGE_SIZE);
 		cond_resched();
 	}
 }
 
 static void unshare_window(struct pass *pass, struct mm_struct *mm,
-			   unsigned long base, const unsigned long *bits,
+			   const struct umig_stretch *stretch,
 			   unsigned int at, unsigned int end)
 {
-	unsigned long stop = base + end * PAGE_SIZE;
+	unsigned long stop = stretch->base + end * PAGE_SIZE;
 	struct vm_area_struct *vma;
 
 	/* Its holder may be waiting for whom we are working for. */
@@ -123,25 +127,26 @@ static void unshare_window(struct pass *pass, struct mm_struct *mm,
 		pass->left++;
 		return;
 	}
-	vma = find_vma(mm, base + at * PAGE_SIZE);
+	vma = find_vma(mm, stretch->base + at * PAGE_SIZE);
 	while (vma && vma->vm_start < stop) {
-		if (vma->vm_flags & VM_MERGEABLE)
-			unshare_vma(pass, vma, base, bits, at, end);
+		if (vma->vm_flags & VM_MERGEABLE &&
+		    umig_roots_have(stretch->roots, vma))
+			unshare_vma(pass, vma, stretch, at, end);
 		vma = find_vma(mm, vma->vm_end);
 	}
 	mmap_read_unlock(mm);
 }
 
 static void unshare_mm(struct pass *pass, struct mm_struct *mm,
-		       unsigned long base, const unsigned long *bits)
+		       const struct umig_stretch *stretch)
 {
 	unsigned int at, end, size = UMIG_ADOPT_CHUNK_PAGES;
 
 	for (at = 0; at < size; at = end) {
-		at = find_next_bit(bits, size, at);
+		at = find_next_bit(stretch->bits, size, at);
 		end = min(size, at + WINDOW);
 		if (at < size)
-			unshare_window(pass, mm, base, bits, at, end);
+			unshare_window(pass, mm, stretch, at, end);
 	}
 }
 
@@ -214,8 +219,7 @@ static void mms_put(struct mms *all)
 	kvfree(all->mm);
 }
 
-static void unshare_in_all(unsigned long base, const unsigned long *bits,
-			   void *arg)
+static void unshare_in_all(const struct umig_stretch *stretch, void *arg)
 {
 	struct pass *pass = arg;
 	struct mms all;
@@ -224,22 +228,20 @@ static void unshare_in_all(unsigned long base, const unsigned long *bits,
 	if (!mms_get(&all))
 		pass->left++;
 	for (i = 0; i < all.nr; i++)
-		unshare_mm(pass, all.mm[i], base, bits);
+		unshare_mm(pass, all.mm[i], stretch);
 	mms_put(&all);
 }
 
 /**
- * umig_unshare_chunk() - Whatever is merged at these addresses, of anybody.
- * @base: the first.
- * @bits: which pages from there.
+ * umig_unshare_chunk() - Whatever of it is merged, of whom it concerns.
+ * @stretch: where.
  * @again: bool, set if some of it has to be tried again.
  */
-void umig_unshare_chunk(unsigned long base, const unsigned long *bits,
-			void *again)
+void umig_unshare_chunk(const struct umig_stretch *stretch, void *again)
 {
 	struct pass pass = { .end_pfn = ULONG_MAX };
 
-	unshare_in_all(base, bits, &pass);
+	unshare_in_all(stretch, &pass);
 	if (pass.left && !memory_is_short())
 		*(bool *)again = true;
 }
