@@ -152,17 +152,15 @@ bool umig_roots_have(const struct umig_roots *roots,
 	return false;
 }
 
-static unsigned long *expect_locked(const struct vm_area_struct *vma,
-				    unsigned long addr)
+static int expect_locked(const struct vm_area_struct *vma, unsigned long addr)
 {
 	struct expected *e = find_or_add_locked(vma->vm_mm);
 	unsigned long *chunk = e ? chunk_locked(e, addr) : NULL;
 
-	if (chunk) {
-		add_root_locked(&e->roots, vma->anon_vma->root);
-		set_bit(bit_of(addr), chunk);
-	}
-	return chunk;
+	if (!chunk)
+		return -ENOMEM;
+	add_root_locked(&e->roots, vma->anon_vma->root);
+	return !test_and_set_bit(bit_of(addr), chunk);
 }
 
 /**
@@ -170,16 +168,16 @@ static unsigned long *expect_locked(const struct vm_area_struct *vma,
  * @vma: of the calling process's memory, with an anon_vma; mmap_lock is held.
  * @addr: where in it.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 1; 0: one was expected there already; -ENOMEM.
  */
 int umig_adopt_expect(const struct vm_area_struct *vma, unsigned long addr)
 {
-	unsigned long *chunk;
+	int ret;
 
 	mutex_lock(&adopt_lock);
-	chunk = expect_locked(vma, addr);
+	ret = expect_locked(vma, addr);
 	mutex_unlock(&adopt_lock);
-	return chunk ? 0 : -ENOMEM;
+	return ret;
 }
 
 static bool clear_expected(const struct mm_struct *mm, unsigned long addr)
@@ -197,7 +195,11 @@ static bool clear_expected(const struct mm_struct *mm, unsigned long addr)
 	return was_set;
 }
 
-/** umig_adopt_forget() - It hasn't been shared after all. */
+/**
+ * umig_adopt_forget() - It hasn't been shared after all.
+ * @mm: whose.
+ * @addr: where umig_adopt_expect() has said 1.
+ */
 void umig_adopt_forget(struct mm_struct *mm, unsigned long addr)
 {
 	clear_expected(mm, addr);

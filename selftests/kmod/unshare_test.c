@@ -8,10 +8,12 @@
  * sharer's child.  Nothing relates the owner to the others.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +36,7 @@ enum order {
 	RIGHT,		/* is all as it should be? */
 	SHARE,		/* how many pages are shared after it */
 	BEQUEATH,	/* the heir is there after it */
+	HOLD,		/* written, and kept from being merged: how many */
 	CLOSE,		/* the device */
 };
 
@@ -67,6 +70,20 @@ static int share_all(void)
 	return shared;
 }
 
+/* KSM lets be what somebody has a reference to, here a pipe. */
+static int write_and_hold(void)
+{
+	struct iovec all = { region.base, PAGES * PAGE };
+	int ends[2];
+	size_t i;
+
+	if (pipe(ends) || fcntl(ends[1], F_SETPIPE_SZ, PAGES * PAGE) < 0)
+		return -1;
+	for (i = 0; i < PAGES; i++)
+		region_write(&region, i, SEED + PAGES + i);
+	return vmsplice(ends[1], &all, 1, SPLICE_F_NONBLOCK) / PAGE;
+}
+
 static void serve(enum who me);
 
 static int bequeath(void)
@@ -91,6 +108,8 @@ static int obey(enum order order)
 		return share_all();
 	case BEQUEATH:
 		return bequeath();
+	case HOLD:
+		return write_and_hold();
 	case CLOSE:
 		return close(dev);
 	}
@@ -259,9 +278,32 @@ static void test_unload(void)
 	tear_down();
 }
 
+/* What the heir has must be known for ever, whatever the sharer does. */
+static void test_shared_again(void)
+{
+	int n;
+
+	set_up();
+	ask(SHARER, BEQUEATH);
+	n = ask(SHARER, HOLD);
+	CHECK(n == PAGES, "%d pages are in the pipe", n);
+	n = ask(SHARER, SHARE);
+	CHECK(!n, "%d pages shared that the pipe has", n);
+	CHECK(ask(HEIR, MERGED) > MOST, "nothing is inherited");
+	unload();
+	CHECK(ask(HEIR, MERGED) <= FEW, "%d inherited pages are still shared",
+	      ask(HEIR, MERGED));
+	CHECK(ask(HEIR, RIGHT), "another content in the child");
+	CHECK(ask(SHARER, RIGHT), "another content");
+	check_owner();
+	tear_down();
+}
+
 static const struct test_case cases[] = {
 	{ "who has shared pages dies: copies for his child alone", test_dead },
 	{ "unloading: copies for who has shared pages alone", test_unload },
+	{ "what a child has stays known when pages can't be shared again",
+	  test_shared_again },
 };
 
 int main(void)
