@@ -48,23 +48,31 @@
 #define EXIT_TRIES	20
 
 /**
+ * struct mms - All processes of which KSM has memory, at some time.
+ * @mm: held by mmgrab(): a process may end meanwhile.
+ * @nr: how many.
+ * @room: for so many.
+ */
+struct mms {
+	struct mm_struct **mm;
+	size_t nr;
+	size_t room;
+};
+
+/**
  * struct pass - Once through all that may have to be copied.
  * @start_pfn: of the pages to be freed, the first.
  * @end_pfn: one behind the last.
  * @copied: pages.
  * @left: pages, or processes, that must be looked at again.
+ * @mms: for memory that goes offline only, whose processes were listed before.
  */
 struct pass {
 	unsigned long start_pfn;
 	unsigned long end_pfn;
 	unsigned long copied;
 	unsigned long left;
-};
-
-struct mms {
-	struct mm_struct **mm;
-	size_t nr;
-	size_t room;
+	struct mms mms;
 };
 
 /* What is left must do for the machine itself. */
@@ -157,7 +165,9 @@ static struct mm_struct *get_mergeable_mm(struct task_struct *task)
 
 	task_lock(task);
 	mm = task->flags & PF_KTHREAD ? NULL : task->mm;
-	if (mm && !(umig_mm_mergeable(mm) && mmget_not_zero(mm)))
+	if (mm && umig_mm_mergeable(mm))
+		mmgrab(mm);
+	else
 		mm = NULL;
 	task_unlock(task);
 	return mm;
@@ -189,7 +199,7 @@ static size_t count_processes(void)
 	return nr;
 }
 
-/* All processes of which KSM has memory; false: they aren't all. */
+/* To be given back; false: they aren't all. */
 static bool mms_get(struct mms *all)
 {
 	struct task_struct *process;
@@ -215,20 +225,39 @@ static bool mms_get(struct mms *all)
 static void mms_put(struct mms *all)
 {
 	while (all->nr)
-		mmput(all->mm[--all->nr]);
+		mmdrop(all->mm[--all->nr]);
 	kvfree(all->mm);
 }
 
+static void unshare_in(const struct mms *mms, struct pass *pass,
+		       const struct umig_stretch *stretch)
+{
+	size_t i;
+
+	for (i = 0; i < mms->nr; i++) {
+		if (!mmget_not_zero(mms->mm[i]))
+			continue;
+		unshare_mm(pass, mms->mm[i], stretch);
+		mmput(mms->mm[i]);
+	}
+}
+
+static void unshare_in_listed(const struct umig_stretch *stretch, void *arg)
+{
+	struct pass *pass = arg;
+
+	unshare_in(&pass->mms, pass, stretch);
+}
+
+/* There is no pass after this one if nothing is left: list them now. */
 static void unshare_in_all(const struct umig_stretch *stretch, void *arg)
 {
 	struct pass *pass = arg;
 	struct mms all;
-	size_t i;
 
 	if (!mms_get(&all))
 		pass->left++;
-	for (i = 0; i < all.nr; i++)
-		unshare_mm(pass, all.mm[i], stretch);
+	unshare_in(&all, pass, stretch);
 	mms_put(&all);
 }
 
@@ -266,16 +295,26 @@ static void range_set(unsigned long start_pfn, unsigned long end_pfn)
 	spin_unlock(&range_lock);
 }
 
+/* A process that comes meanwhile is met by the next pass. */
+static void unshare_pass(struct pass *pass)
+{
+	if (!mms_get(&pass->mms))
+		pass->left++;
+	umig_adopt_walk(unshare_in_listed, pass);
+	mms_put(&pass->mms);
+	if (pass->copied)
+		pr_info("%lu shared pages that KSM doesn't know yet are copied: memory goes offline\n",
+			pass->copied);
+}
+
 static void unshare_range(struct work_struct *work)
 {
 	struct pass pass;
 
 	if (!range_get(&pass))
 		return;
-	umig_adopt_walk(unshare_in_all, &pass);
-	if (pass.copied)
-		pr_info("%lu shared pages that KSM doesn't know yet are copied: memory goes offline\n",
-			pass.copied);
+	if (umig_adopt_any())
+		unshare_pass(&pass);
 	complete(&tried);
 	/* What was being shared just now is there by then, and children. */
 	queue_delayed_work(system_long_wq, to_delayed_work(work),
