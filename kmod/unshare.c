@@ -42,6 +42,8 @@
 /* Pages that are looked at under one mmap_lock. */
 #define WINDOW		1024u
 #define RETRY_JIFFIES	(HZ / 4)
+/* Passes have a quarter of a CPU at most. */
+#define RETRY_FACTOR	3
 #define FIRST_TRY_MS	10000
 /* Processes that may come while they are counted. */
 #define MORE_PROCESSES	64
@@ -307,8 +309,15 @@ static void unshare_pass(struct pass *pass)
 			pass->copied);
 }
 
+static unsigned long pause_after(unsigned long begin)
+{
+	return max_t(unsigned long, RETRY_JIFFIES,
+		     RETRY_FACTOR * (jiffies - begin));
+}
+
 static void unshare_range(struct work_struct *work)
 {
+	unsigned long begin = jiffies;
 	struct pass pass;
 
 	if (!range_get(&pass))
@@ -318,7 +327,7 @@ static void unshare_range(struct work_struct *work)
 	complete(&tried);
 	/* What was being shared just now is there by then, and children. */
 	queue_delayed_work(system_long_wq, to_delayed_work(work),
-			   RETRY_JIFFIES);
+			   pause_after(begin));
 }
 
 static DECLARE_DELAYED_WORK(range_work, unshare_range);
