@@ -58,7 +58,6 @@ struct lease {
 	struct umig_leases *owner;
 	struct page *page;		/* KSM's, or a private copy */
 	u32 id;
-	bool is_copy;
 };
 
 static struct kmem_cache *lease_cache;
@@ -339,7 +338,6 @@ static void convert_locked(struct lease *lease)
 	}
 	put_page(lease->page);
 	lease->page = copy;
-	lease->is_copy = true;
 	umig_count(UMIG_LEASE_CONVERTED);
 }
 
