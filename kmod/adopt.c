@@ -16,6 +16,8 @@
  * A child of fork(2) has such mappings at the same addresses, and KSM finds them
  * by the parent's sharers when it has those.  If the parent dies first its bits
  * are all that tells of them: before they are freed the children get copies.
+ * What other processes have merged at these addresses is left alone, so the
+ * areas' roots are kept, too: see struct umig_roots.
  */
 #include "adopt.h"
 
@@ -25,6 +27,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
+#include <linux/rmap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -41,11 +44,13 @@
  *	walk lock as well.
  * @mm: whose; held by mmgrab(), so that its address names no other.
  * @chunks: bitmaps by address / (CHUNK_PAGES * PAGE_SIZE), only ever added to.
+ * @roots: only ever added to, before the bit, under the lock.
  */
 struct expected {
 	struct hlist_node link;
 	struct mm_struct *mm;
 	struct xarray chunks;
+	struct umig_roots roots;
 };
 
 static DEFINE_MUTEX(adopt_lock);
@@ -91,13 +96,10 @@ static struct expected *find_or_add_locked(struct mm_struct *mm)
 	return e;
 }
 
-static unsigned long *chunk_locked(struct mm_struct *mm, unsigned long addr)
+static unsigned long *chunk_locked(struct expected *e, unsigned long addr)
 {
-	struct expected *e = find_or_add_locked(mm);
 	unsigned long *chunk;
 
-	if (!e)
-		return NULL;
 	chunk = xa_load(&e->chunks, chunk_of(addr));
 	if (chunk)
 		return chunk;
@@ -110,23 +112,72 @@ static unsigned long *chunk_locked(struct mm_struct *mm, unsigned long addr)
 	return chunk;
 }
 
+static void add_root_locked(struct umig_roots *roots,
+			    const struct anon_vma *root)
+{
+	unsigned int i, nr = roots->nr;
+
+	if (nr > UMIG_ADOPT_ROOTS)
+		return;
+	for (i = 0; i < nr; i++)
+		if (roots->root[i] == root)
+			return;
+	if (nr < UMIG_ADOPT_ROOTS)
+		roots->root[nr] = root;
+	/* Pairs with umig_roots_have(). */
+	smp_store_release(&roots->nr, nr + 1);
+}
+
+/**
+ * umig_roots_have() - May the area have been shared pages with, or inherited
+ * some?
+ * @roots: of whom they were shared with.
+ * @vma: of anybody's memory, whose mmap_lock the caller holds.
+ *
+ * Of a page that is being shared just now it may not know yet.
+ */
+bool umig_roots_have(const struct umig_roots *roots,
+		     const struct vm_area_struct *vma)
+{
+	/* A first fault may just be setting it: then nothing is there yet. */
+	const struct anon_vma *anon_vma = READ_ONCE(vma->anon_vma);
+	/* Pairs with add_root_locked(). */
+	unsigned int i, nr = smp_load_acquire(&roots->nr);
+
+	if (!anon_vma || nr > UMIG_ADOPT_ROOTS)
+		return anon_vma;
+	for (i = 0; i < nr; i++)
+		if (roots->root[i] == anon_vma->root)
+			return true;
+	return false;
+}
+
+static int expect_locked(const struct vm_area_struct *vma, unsigned long addr)
+{
+	struct expected *e = find_or_add_locked(vma->vm_mm);
+	unsigned long *chunk = e ? chunk_locked(e, addr) : NULL;
+
+	if (!chunk)
+		return -ENOMEM;
+	add_root_locked(&e->roots, vma->anon_vma->root);
+	return !test_and_set_bit(bit_of(addr), chunk);
+}
+
 /**
  * umig_adopt_expect() - A page is about to be shared there.
- * @mm: the calling process's memory.
- * @addr: where.
+ * @vma: of the calling process's memory, with an anon_vma; mmap_lock is held.
+ * @addr: where in it.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 1; 0: one was expected there already; -ENOMEM.
  */
-int umig_adopt_expect(struct mm_struct *mm, unsigned long addr)
+int umig_adopt_expect(const struct vm_area_struct *vma, unsigned long addr)
 {
-	unsigned long *chunk;
+	int ret;
 
 	mutex_lock(&adopt_lock);
-	chunk = chunk_locked(mm, addr);
-	if (chunk)
-		set_bit(bit_of(addr), chunk);
+	ret = expect_locked(vma, addr);
 	mutex_unlock(&adopt_lock);
-	return chunk ? 0 : -ENOMEM;
+	return ret;
 }
 
 static bool clear_expected(const struct mm_struct *mm, unsigned long addr)
@@ -144,7 +195,11 @@ static bool clear_expected(const struct mm_struct *mm, unsigned long addr)
 	return was_set;
 }
 
-/** umig_adopt_forget() - It hasn't been shared after all. */
+/**
+ * umig_adopt_forget() - It hasn't been shared after all.
+ * @mm: whose.
+ * @addr: where umig_adopt_expect() has said 1.
+ */
 void umig_adopt_forget(struct mm_struct *mm, unsigned long addr)
 {
 	clear_expected(mm, addr);
@@ -161,12 +216,17 @@ void umig_adopt_note(const struct mm_struct *mm, unsigned long addr)
 
 static void walk(struct expected *e, umig_adopt_fn *fn, void *arg)
 {
+	struct umig_stretch stretch = { .roots = &e->roots };
 	unsigned long i;
 	void *chunk;
 
-	xa_for_each(&e->chunks, i, chunk)
-		if (!bitmap_empty(chunk, CHUNK_PAGES))
-			fn(i * CHUNK_BYTES, chunk, arg);
+	xa_for_each(&e->chunks, i, chunk) {
+		if (bitmap_empty(chunk, CHUNK_PAGES))
+			continue;
+		stretch.base = i * CHUNK_BYTES;
+		stretch.bits = chunk;
+		fn(&stretch, arg);
+	}
 }
 
 /** umig_adopt_any() - Has anything been shared with a process that lives? */
@@ -221,16 +281,20 @@ static void take_out(struct expected *e)
 	free_expected(e);
 }
 
-/** umig_adopt_reap() - Once a second: forget processes that are gone. */
+/**
+ * umig_adopt_reap() - Once a second: forget processes that are gone.
+ *
+ * Not while copies are made for memory that goes offline: that may take long,
+ * and the caller has other things to do.
+ */
 void umig_adopt_reap(void)
 {
 	struct hlist_node *next;
 	struct expected *e;
 	bool again;
 
-	if (!umig_adopt_any())
+	if (!umig_adopt_any() || !mutex_trylock(&walk_lock))
 		return;
-	mutex_lock(&walk_lock);
 	hlist_for_each_entry_safe(e, next, &expecting, link) {
 		if (!is_gone(e))
 			continue;

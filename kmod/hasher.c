@@ -8,7 +8,8 @@
  *   hash	entries without a digest get it, once there is a key
  *
  * Hashing holds a reference to the page, so that the content is one and the
- * same all the time; umig_index_store() proves that it was the node's.
+ * same all the time once it is there; umig_index_store() proves that it was the
+ * node's.
  *
  * The hooks must not wake a task themselves: KSM's locks are held, and a
  * wakeup takes the scheduler's.  They raise an irq_work, which does it; but an
@@ -205,14 +206,17 @@ static int hash_place(const struct umig_place *place,
 
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
-	err = umig_hash_folio(hash, folio, bounce, digest);
+	/* Migration lets the new page point to the node before the content. */
+	err = umig_place_is_settled(place, folio) ? 0 : -EAGAIN;
+	if (!err)
+		err = umig_hash_folio(hash, folio, bounce, digest);
 	if (!err)
 		err = umig_index_store(place, folio, digest, hash->generation);
 	folio_put(folio);
 	return err;
 }
 
-/* A frozen page or no memory: try again later. */
+/* A frozen or locked page, or no memory: try again later. */
 static bool passes(int err)
 {
 	return err == -EAGAIN || err == -ENOMEM;

@@ -54,6 +54,7 @@
 #include <linux/kprobes.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "account.h"
@@ -65,6 +66,7 @@
 #include "hook.h"
 #include "index.h"
 #include "lease.h"
+#include "probe.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -103,10 +105,8 @@ static int on_canary(struct kprobe *kp, struct pt_regs *regs)
 	return 0;
 }
 
-static struct kprobe canary = {
-	.symbol_name = "umig_canary",
-	.pre_handler = on_canary,
-};
+/* From umig_health_init() on. */
+static struct kprobe *canary;
 
 /*
  * A song of another task may be taken for ours only if the hooks worked in
@@ -248,11 +248,19 @@ static void tick(struct work_struct *work)
  */
 int umig_health_init(void)
 {
-	int err = register_kprobe(&canary);
+	int err;
 
-	if (err)
-		pr_warn("can't set a kprobe: %d: kprobes must be enabled (CONFIG_KPROBES, /sys/kernel/debug/kprobes/enabled)\n",
-			err);
+	canary = kzalloc(sizeof(*canary), GFP_KERNEL);
+	if (!canary)
+		return -ENOMEM;
+	canary->symbol_name = "umig_canary";
+	canary->pre_handler = on_canary;
+	err = register_kprobe(canary);
+	if (!err)
+		return 0;
+	pr_warn("can't set a kprobe: %d: kprobes must be enabled (CONFIG_KPROBES, /sys/kernel/debug/kprobes/enabled)\n",
+		err);
+	kfree(canary);
 	return err;
 }
 
@@ -277,6 +285,6 @@ void umig_health_stop(void)
 
 void umig_health_exit(void)
 {
-	if (!health.hookless)
-		unregister_kprobe(&canary);
+	if (!health.hookless && umig_probes_unregister(&canary, 1))
+		kfree(canary);
 }

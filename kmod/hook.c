@@ -37,6 +37,7 @@
 #include "group.h"
 #include "hasher.h"
 #include "index.h"
+#include "probe.h"
 #include "stable_tree.h"
 #include "stats.h"
 
@@ -170,15 +171,29 @@ static int on_migrate(struct kprobe *kp, struct pt_regs *regs)
 	return 0;
 }
 
-static struct kprobe hooks[] = {
-	{ .symbol_name = umig_ksm_append, .pre_handler = on_append },
-	{ .symbol_name = umig_ksm_remove, .pre_handler = on_remove },
-	{ .symbol_name = umig_ksm_migrate, .pre_handler = on_migrate },
-};
+#define NR_HOOKS 3
 
-static struct kprobe *hook_list[ARRAY_SIZE(hooks)] = {
-	&hooks[0], &hooks[1], &hooks[2],
-};
+/* Allocated at load; from one that can't be detached on the kernel's. */
+static struct kprobe *hooks;
+static struct kprobe *hook_list[NR_HOOKS];
+static bool stuck;
+
+static void hook_set(unsigned int i, const char *function,
+		     kprobe_pre_handler_t handler)
+{
+	hooks[i].symbol_name = function;
+	hooks[i].pre_handler = handler;
+	hook_list[i] = &hooks[i];
+}
+
+static void hooks_set(void)
+{
+	hook_set(0, umig_ksm_append, on_append);
+	hook_set(1, umig_ksm_remove, on_remove);
+	hook_set(2, umig_ksm_migrate, on_migrate);
+	if (umig_broken(UMIG_BREAK_SYMBOL))
+		hooks[1].symbol_name = "umig_no_such_function";
+}
 
 /** umig_hook_missed() - Hits that kprobes has dropped, of all hooks. */
 unsigned long umig_hook_missed(void)
@@ -186,7 +201,7 @@ unsigned long umig_hook_missed(void)
 	unsigned long missed = 0;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+	for (i = 0; i < NR_HOOKS; i++)
 		missed += READ_ONCE(hooks[i].nmissed);
 	return missed;
 }
@@ -220,16 +235,14 @@ int umig_hook_register(void)
 	size_t i;
 	int err;
 
-	if (umig_broken(UMIG_BREAK_SYMBOL))
-		hooks[1].symbol_name = "umig_no_such_function";
-	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+	for (i = 0; i < NR_HOOKS; i++) {
 		err = register_kprobe(&hooks[i]);
 		if (!err)
 			continue;
 		pr_warn("can't hook %s of the kernel's KSM: %d%s\n",
 			hooks[i].symbol_name, err, err == -ENOENT ?
 			": this kernel has no such function" : "");
-		unregister_kprobes(hook_list, i);
+		stuck = !umig_probes_unregister(hook_list, i);
 		return never_works(err) ? -EOPNOTSUPP : err;
 	}
 	attached = true;
@@ -243,23 +256,33 @@ void umig_hook_unregister(void)
 	if (!attached)
 		return;
 	umig_crosscheck_exit();
-	unregister_kprobes(hook_list, ARRAY_SIZE(hooks));
+	stuck = !umig_probes_unregister(hook_list, NR_HOOKS);
 	attached = false;
 }
 
 /**
- * umig_hook_init() - Allocate the queue.
+ * umig_hook_init() - Allocate the hooks and the queue.
  * @queue_len: events that it holds, rounded up to a power of two.
  */
 int umig_hook_init(unsigned int queue_len)
 {
+	hooks = kcalloc(NR_HOOKS, sizeof(*hooks), GFP_KERNEL);
+	if (!hooks)
+		return -ENOMEM;
 	queue.len = roundup_pow_of_two(queue_len);
 	queue.slots = kvmalloc_array(queue.len, sizeof(*queue.slots),
 				     GFP_KERNEL);
-	return queue.slots ? 0 : -ENOMEM;
+	if (!queue.slots) {
+		kfree(hooks);
+		return -ENOMEM;
+	}
+	hooks_set();
+	return 0;
 }
 
 void umig_hook_exit(void)
 {
+	if (!stuck)
+		kfree(hooks);
 	kvfree(queue.slots);
 }

@@ -169,6 +169,8 @@ static int init_tables(void)
 /**
  * umig_index_init() - Allocate the tables.
  * @limit_bytes: for tables and entries.
+ *
+ * Return: 0; -EINVAL: they are too few; -ENOMEM.
  */
 int umig_index_init(unsigned long limit_bytes)
 {

@@ -58,7 +58,6 @@ struct lease {
 	struct umig_leases *owner;
 	struct page *page;		/* KSM's, or a private copy */
 	u32 id;
-	bool is_copy;
 };
 
 static struct kmem_cache *lease_cache;
@@ -132,7 +131,7 @@ static void free_locked(struct lease *lease, enum umig_lease_end why)
  * @folio: a KSM page; its reference is the lease's on success only.  The
  *	caller has taken it under the umig_pages_lock() that it still holds: a
  *	notifier of memory that goes offline finds the lease in the list.
- * @id: out: its number.
+ * @id: out: its number; 0 if there is none.
  *
  * Return: 0; -ENOSPC: at a limit; -ENOMEM.
  */
@@ -150,7 +149,8 @@ int umig_lease_add(struct umig_leases *leases, struct folio *folio, u32 *id)
 
 	mutex_lock(&lease_lock);
 	err = link_locked(leases, lease);
-	*id = lease->id;
+	/* The array has numbered it even if it then had no memory for it. */
+	*id = err ? 0 : lease->id;
 	mutex_unlock(&lease_lock);
 	if (err)
 		kmem_cache_free(lease_cache, lease);
@@ -338,7 +338,6 @@ static void convert_locked(struct lease *lease)
 	}
 	put_page(lease->page);
 	lease->page = copy;
-	lease->is_copy = true;
 	umig_count(UMIG_LEASE_CONVERTED);
 }
 

@@ -231,6 +231,9 @@ static int check_and_allocate(void)
 		return err;
 	}
 	err = umig_index_init(limit_bytes());
+	if (err == -EINVAL)
+		pr_err("%lu bytes are too few for an index: give more (index_limit_mb=)\n",
+		       limit_bytes());
 	if (err)
 		return err;
 	err = umig_lease_init();

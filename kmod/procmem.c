@@ -7,7 +7,9 @@
  * mm_struct that it was opened for, and no other after an exec.
  *
  * Such a file is told from others by its operations, which are the kernel's own
- * and the same for all of them: seen once, on loading.
+ * and the same for all of them: seen once, on loading, of the loader's own memory.
+ * What stands under that name is believed only if it is procfs's and knows the
+ * loader's mm_struct.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -18,11 +20,19 @@
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/workqueue.h>
 
 /* Immutable after init; NULL: not known. */
 static const struct file_operations *mem_fops;
+
+static bool is_my_mem(const struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == PROC_SUPER_MAGIC &&
+	       file->private_data == current->mm;
+}
 
 /** umig_procmem_init() - Learn to know such files. */
 void umig_procmem_init(void)
@@ -34,7 +44,10 @@ void umig_procmem_init(void)
 			PTR_ERR(file));
 		return;
 	}
-	mem_fops = file->f_op;
+	if (is_my_mem(file))
+		mem_fops = file->f_op;
+	else
+		pr_warn("/proc/self/mem isn't procfs's, or not as this version knows it: no RANGE of other processes; load the module where /proc is mounted\n");
 	filp_close(file, NULL);
 }
 

@@ -11,6 +11,8 @@
  */
 #include "share.h"
 
+#include <linux/bitops.h>
+#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
@@ -49,6 +51,8 @@
  *   the page isn't mapped.  So no page without a node is ever mapped.
  * - Both page locks are only tried; no order to keep.  mmap_lock is held for
  *   reading, as ksmd does: a mapping neither goes nor stops being mergeable.
+ * - Of two threads that share to one address one stays with its copy: else the
+ *   one that fails could take the other's page off the account.
  * - The number of mappings is held to KSM's max_page_sharing, which bounds the
  *   time of a walk over them.
  * - Where KSM keeps NUMA nodes apart (merge_across_nodes=0) so does this.
@@ -56,6 +60,8 @@
 
 /* Few enough that all of them are filled on one CPU as a rule: see merge(). */
 #define PORTION	64
+/* So many that two who share at once hardly meet by chance. */
+#define IN_USE_BITS	12
 
 /**
  * struct share - One run of SHARE.
@@ -100,21 +106,45 @@ static bool may_share(const struct share *s, struct page *page,
 	return s->across_nodes || page_to_nid(page) == page_to_nid(leased);
 }
 
+/*
+ * Expected before it is there: ksmd may be quicker than we.  What has been
+ * expected already stays so: a child may have inherited it.
+ */
+static int merge_expected(struct vm_area_struct *vma, unsigned long addr,
+			  struct page *page, struct page *leased)
+{
+	int is_new = umig_adopt_expect(vma, addr);
+	int err;
+
+	if (is_new < 0)
+		return is_new;
+	err = umig_ksm_merge(vma, page, leased);
+	if (err && is_new)
+		umig_adopt_forget(vma->vm_mm, addr);
+	return err;
+}
+
+/* A bit for the addresses, of anybody, to which a page is being shared. */
+static DECLARE_BITMAP(in_use, BIT(IN_USE_BITS));
+
+static unsigned int in_use_bit(const struct mm_struct *mm, unsigned long addr)
+{
+	return hash_long((unsigned long)mm + (addr >> PAGE_SHIFT), IN_USE_BITS);
+}
+
 static int merge_pages(struct share *s, struct vm_area_struct *vma,
 		       unsigned long addr, struct page *page,
 		       struct page *leased)
 {
+	unsigned int bit = in_use_bit(s->mm, addr);
 	int err;
 
 	if (!may_share(s, page, leased))
 		return -EINVAL;
-	/* Before: ksmd may be quicker than we. */
-	err = umig_adopt_expect(s->mm, addr);
-	if (err)
-		return err;
-	err = umig_ksm_merge(vma, page, leased);
-	if (err)
-		umig_adopt_forget(s->mm, addr);
+	if (test_and_set_bit_lock(bit, in_use))
+		return -EAGAIN;
+	err = merge_expected(vma, addr, page, leased);
+	clear_bit_unlock(bit, in_use);
 	return err;
 }
 

@@ -13,6 +13,9 @@
  * - The process has died: its children may have such mappings, see adopt.c.
  * - The module is unloaded: all, because nobody will be there to do it later.
  *
+ * Who gets them: the process that pages have been shared with, and those forked
+ * from it, at the same addresses.  Of anybody else nothing is copied.
+ *
  * Not done where memory is short: at the worst the pages stay shared and what
  * has been said above of memory that goes offline is so, until ksmd has been at
  * work for a pass.  That is told.
@@ -39,10 +42,24 @@
 /* Pages that are looked at under one mmap_lock. */
 #define WINDOW		1024u
 #define RETRY_JIFFIES	(HZ / 4)
+/* Passes have a quarter of a CPU at most. */
+#define RETRY_FACTOR	3
 #define FIRST_TRY_MS	10000
 /* Processes that may come while they are counted. */
 #define MORE_PROCESSES	64
 #define EXIT_TRIES	20
+
+/**
+ * struct mms - All processes of which KSM has memory, at some time.
+ * @mm: held by mmgrab(): a process may end meanwhile.
+ * @nr: how many.
+ * @room: for so many.
+ */
+struct mms {
+	struct mm_struct **mm;
+	size_t nr;
+	size_t room;
+};
 
 /**
  * struct pass - Once through all that may have to be copied.
@@ -50,18 +67,14 @@
  * @end_pfn: one behind the last.
  * @copied: pages.
  * @left: pages, or processes, that must be looked at again.
+ * @mms: for memory that goes offline only, whose processes were listed before.
  */
 struct pass {
 	unsigned long start_pfn;
 	unsigned long end_pfn;
 	unsigned long copied;
 	unsigned long left;
-};
-
-struct mms {
-	struct mm_struct **mm;
-	size_t nr;
-	size_t room;
+	struct mms mms;
 };
 
 /* What is left must do for the machine itself. */
@@ -98,24 +111,25 @@ static void unshare_page(struct pass *pass, struct mm_struct *mm,
 
 /* The caller holds mmap_lock; only pages that the bitmap has. */
 static void unshare_vma(struct pass *pass, struct vm_area_struct *vma,
-			unsigned long base, const unsigned long *bits,
+			const struct umig_stretch *stretch,
 			unsigned int at, unsigned int end)
 {
+	unsigned long base = stretch->base;
 	unsigned long first = max(vma->vm_start, base + at * PAGE_SIZE);
 	unsigned long last = min(vma->vm_end, base + end * PAGE_SIZE);
 	unsigned int bit = (first - base) >> PAGE_SHIFT;
 
-	for_each_set_bit_from(bit, bits, (last - base) >> PAGE_SHIFT) {
+	for_each_set_bit_from(bit, stretch->bits, (last - base) >> PAGE_SHIFT) {
 		unshare_page(pass, vma->vm_mm, base + bit * PAGE_SIZE);
 		cond_resched();
 	}
 }
 
 static void unshare_window(struct pass *pass, struct mm_struct *mm,
-			   unsigned long base, const unsigned long *bits,
+			   const struct umig_stretch *stretch,
 			   unsigned int at, unsigned int end)
 {
-	unsigned long stop = base + end * PAGE_SIZE;
+	unsigned long stop = stretch->base + end * PAGE_SIZE;
 	struct vm_area_struct *vma;
 
 	/* Its holder may be waiting for whom we are working for. */
@@ -123,25 +137,26 @@ static void unshare_window(struct pass *pass, struct mm_struct *mm,
 		pass->left++;
 		return;
 	}
-	vma = find_vma(mm, base + at * PAGE_SIZE);
+	vma = find_vma(mm, stretch->base + at * PAGE_SIZE);
 	while (vma && vma->vm_start < stop) {
-		if (vma->vm_flags & VM_MERGEABLE)
-			unshare_vma(pass, vma, base, bits, at, end);
+		if (vma->vm_flags & VM_MERGEABLE &&
+		    umig_roots_have(stretch->roots, vma))
+			unshare_vma(pass, vma, stretch, at, end);
 		vma = find_vma(mm, vma->vm_end);
 	}
 	mmap_read_unlock(mm);
 }
 
 static void unshare_mm(struct pass *pass, struct mm_struct *mm,
-		       unsigned long base, const unsigned long *bits)
+		       const struct umig_stretch *stretch)
 {
 	unsigned int at, end, size = UMIG_ADOPT_CHUNK_PAGES;
 
 	for (at = 0; at < size; at = end) {
-		at = find_next_bit(bits, size, at);
+		at = find_next_bit(stretch->bits, size, at);
 		end = min(size, at + WINDOW);
 		if (at < size)
-			unshare_window(pass, mm, base, bits, at, end);
+			unshare_window(pass, mm, stretch, at, end);
 	}
 }
 
@@ -152,7 +167,9 @@ static struct mm_struct *get_mergeable_mm(struct task_struct *task)
 
 	task_lock(task);
 	mm = task->flags & PF_KTHREAD ? NULL : task->mm;
-	if (mm && !(umig_mm_mergeable(mm) && mmget_not_zero(mm)))
+	if (mm && umig_mm_mergeable(mm))
+		mmgrab(mm);
+	else
 		mm = NULL;
 	task_unlock(task);
 	return mm;
@@ -184,7 +201,7 @@ static size_t count_processes(void)
 	return nr;
 }
 
-/* All processes of which KSM has memory; false: they aren't all. */
+/* To be given back; false: they aren't all. */
 static bool mms_get(struct mms *all)
 {
 	struct task_struct *process;
@@ -210,36 +227,52 @@ static bool mms_get(struct mms *all)
 static void mms_put(struct mms *all)
 {
 	while (all->nr)
-		mmput(all->mm[--all->nr]);
+		mmdrop(all->mm[--all->nr]);
 	kvfree(all->mm);
 }
 
-static void unshare_in_all(unsigned long base, const unsigned long *bits,
-			   void *arg)
+static void unshare_in(const struct mms *mms, struct pass *pass,
+		       const struct umig_stretch *stretch)
+{
+	size_t i;
+
+	for (i = 0; i < mms->nr; i++) {
+		if (!mmget_not_zero(mms->mm[i]))
+			continue;
+		unshare_mm(pass, mms->mm[i], stretch);
+		mmput(mms->mm[i]);
+	}
+}
+
+static void unshare_in_listed(const struct umig_stretch *stretch, void *arg)
+{
+	struct pass *pass = arg;
+
+	unshare_in(&pass->mms, pass, stretch);
+}
+
+/* There is no pass after this one if nothing is left: list them now. */
+static void unshare_in_all(const struct umig_stretch *stretch, void *arg)
 {
 	struct pass *pass = arg;
 	struct mms all;
-	size_t i;
 
 	if (!mms_get(&all))
 		pass->left++;
-	for (i = 0; i < all.nr; i++)
-		unshare_mm(pass, all.mm[i], base, bits);
+	unshare_in(&all, pass, stretch);
 	mms_put(&all);
 }
 
 /**
- * umig_unshare_chunk() - Whatever is merged at these addresses, of anybody.
- * @base: the first.
- * @bits: which pages from there.
+ * umig_unshare_chunk() - Whatever of it is merged, of whom it concerns.
+ * @stretch: where.
  * @again: bool, set if some of it has to be tried again.
  */
-void umig_unshare_chunk(unsigned long base, const unsigned long *bits,
-			void *again)
+void umig_unshare_chunk(const struct umig_stretch *stretch, void *again)
 {
 	struct pass pass = { .end_pfn = ULONG_MAX };
 
-	unshare_in_all(base, bits, &pass);
+	unshare_in_all(stretch, &pass);
 	if (pass.left && !memory_is_short())
 		*(bool *)again = true;
 }
@@ -264,33 +297,57 @@ static void range_set(unsigned long start_pfn, unsigned long end_pfn)
 	spin_unlock(&range_lock);
 }
 
+/* A process that comes meanwhile is met by the next pass. */
+static void unshare_pass(struct pass *pass)
+{
+	if (!mms_get(&pass->mms))
+		pass->left++;
+	umig_adopt_walk(unshare_in_listed, pass);
+	mms_put(&pass->mms);
+	if (pass->copied)
+		pr_info("%lu shared pages that KSM doesn't know yet are copied: memory goes offline\n",
+			pass->copied);
+}
+
+static unsigned long pause_after(unsigned long begin)
+{
+	return max_t(unsigned long, RETRY_JIFFIES,
+		     RETRY_FACTOR * (jiffies - begin));
+}
+
 static void unshare_range(struct work_struct *work)
 {
+	unsigned long begin = jiffies;
 	struct pass pass;
 
 	if (!range_get(&pass))
 		return;
-	umig_adopt_walk(unshare_in_all, &pass);
-	if (pass.copied)
-		pr_info("%lu shared pages that KSM doesn't know yet are copied: memory goes offline\n",
-			pass.copied);
+	if (umig_adopt_any())
+		unshare_pass(&pass);
 	complete(&tried);
 	/* What was being shared just now is there by then, and children. */
 	queue_delayed_work(system_long_wq, to_delayed_work(work),
-			   RETRY_JIFFIES);
+			   pause_after(begin));
 }
 
 static DECLARE_DELAYED_WORK(range_work, unshare_range);
 
-/** umig_unshare_range_begin() - Until the end nothing keeps these pages. */
+/**
+ * umig_unshare_range_begin() - Until the end nothing keeps these pages.
+ * @start_pfn: the first.
+ * @end_pfn: one behind the last.
+ *
+ * Also if nothing has been shared: SHARE may have the reference to a page, and
+ * be about to.
+ */
 void umig_unshare_range_begin(unsigned long start_pfn, unsigned long end_pfn)
 {
-	if (!umig_adopt_any())
-		return;
 	range_set(start_pfn, end_pfn);
 	reinit_completion(&tried);
 	mod_delayed_work(system_long_wq, &range_work, 0);
-	wait_for_completion_timeout(&tried, msecs_to_jiffies(FIRST_TRY_MS));
+	if (umig_adopt_any())
+		wait_for_completion_timeout(&tried,
+					    msecs_to_jiffies(FIRST_TRY_MS));
 }
 
 /** umig_unshare_range_end() - Memory is gone, or stays. */

@@ -6,9 +6,10 @@
 #ifndef UMIG_UNSHARE_H
 #define UMIG_UNSHARE_H
 
+struct umig_stretch;
+
 /* A umig_adopt_fn, for all that is merged there; bool *again: not all is done. */
-void umig_unshare_chunk(unsigned long base, const unsigned long *bits,
-			void *again);
+void umig_unshare_chunk(const struct umig_stretch *stretch, void *again);
 
 /* Of a range of page frames, from begin to end. */
 void umig_unshare_range_begin(unsigned long start_pfn, unsigned long end_pfn);

@@ -136,12 +136,21 @@ void fill_page(void *page, uint64_t seed)
 void region_map(struct region *r, size_t pages, size_t distinct,
 		uint64_t first)
 {
+	region_map_at(r, NULL, pages, distinct, first);
+}
+
+void region_map_at(struct region *r, void *where, size_t pages,
+		   size_t distinct, uint64_t first)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	size_t i;
 
 	r->pages = pages;
 	r->seeds = calloc(pages, sizeof(*r->seeds));
-	r->base = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (where)
+		flags |= MAP_FIXED_NOREPLACE;
+	r->base = mmap(where, pages * PAGE, PROT_READ | PROT_WRITE, flags, -1,
+		       0);
 	if (!r->seeds || r->base == MAP_FAILED)
 		bail("no memory for %zu pages", pages);
 	madvise(r->base, pages * PAGE, MADV_NOHUGEPAGE);

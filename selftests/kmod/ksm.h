@@ -47,6 +47,9 @@ struct region {
 /* Page i is filled with seed @first + i % @distinct. */
 void region_map(struct region *r, size_t pages, size_t distinct,
 		uint64_t first);
+/* The same at an address where nothing is. */
+void region_map_at(struct region *r, void *where, size_t pages,
+		   size_t distinct, uint64_t first);
 void region_unmap(struct region *r);
 void region_write(struct region *r, size_t page, uint64_t seed);
 bool region_intact(const struct region *r);

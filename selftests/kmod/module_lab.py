@@ -53,6 +53,7 @@ PROGRAMS = {
     "numa_test": [["numa_test"]],
     "offline_test": [["offline_test"]],
     "share_test": [["share_test"]],
+    "unshare_test": [["unshare_test"]],
     "swap_test": [["swap_test"]],
     "remote_test": [["remote_test"]],
     "refuse_test": [DEBUG + ["refuse_test"]],

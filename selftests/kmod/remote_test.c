@@ -5,12 +5,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,10 +232,54 @@ static void test_exec(void)
 	close(fd);
 }
 
+/* /proc/self/mem is any file to who does that. */
+static bool mount_other_proc(void)
+{
+	return !unshare(CLONE_NEWNS) &&
+	       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	       !mount("none", "/proc", "tmpfs", 0, NULL) &&
+	       !mkdir("/proc/self", 0755) &&
+	       !mknod("/proc/self/mem", S_IFREG | 0600, 0);
+}
+
+static int load_elsewhere(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		bail("fork failed");
+	if (pid == 0)
+		_exit(!mount_other_proc() ? 1 : module_load("") ? 2 : 0);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+/* That it isn't procfs's must be noticed: of such a file nothing is known. */
+static void test_other_proc(void)
+{
+	int fd, err;
+
+	module_unload();
+	err = load_elsewhere();
+	REQUIRE(!err, "can't be loaded without /proc: status %x", err);
+	fd = dev_open();
+	CHECK(!dev_set_key(fd, test_key), "SET_KEY");
+	region_map(&region, PAGES, CONTENTS, SEED);
+	refused(fd, open_of(getpid(), "mem", O_RDONLY), EOPNOTSUPP,
+		"a process's memory");
+	refused(fd, memfd_create("mem", MFD_CLOEXEC), EOPNOTSUPP,
+		"a file of what was there instead");
+	CHECK(!range_of(fd, -1), "RANGE of my own");
+	region_unmap(&region);
+	close(fd);
+}
+
 static const struct test_case cases[] = {
 	{ "RANGE of another process is right", test_answer },
 	{ "other files are refused", test_refused },
 	{ "not after an exec", test_exec },
+	{ "another file for /proc/self/mem on loading", test_other_proc },
 };
 
 int main(void)
