@@ -314,6 +314,24 @@ static void settled_as_stayed_hangs_up_for_good(void **state)
 	assert_int_equal(errno, ECONNRESET);
 }
 
+/* The connection is gone before what sent by it ends. */
+static void settled_as_stayed_with_compression_ends_in_order(void **state)
+{
+	struct fixture *f = *state;
+
+	f->end.params.verify = false;
+	f->end.params.pack.automatic = true;
+	meet_source(f);
+	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
+		       WIRE_HELLO_CODECS);
+	play_until(f, WIRE_GO);
+	assert_true(end_wait_state(&f->end, MIGRATE_HANDOVER_UNKNOWN));
+	assert_int_equal(migration_settle(f->end.m, false), 0);
+	assert_stayed(f, "in time");
+	assert_int_equal(f->end.vm.starts, 1);
+	assert_true(f->end.last.bytes_tx > 0);
+}
+
 static void word_that_it_did_not_start_gives_the_guest_back(void **state)
 {
 	struct fixture *f = *state;
@@ -897,6 +915,7 @@ int main(void)
 		SOURCE_TEST(late_word_that_it_did_not_start_settles),
 		SOURCE_TEST(settling_twice_is_refused),
 		SOURCE_TEST(settled_as_stayed_hangs_up_for_good),
+		SOURCE_TEST(settled_as_stayed_with_compression_ends_in_order),
 		SOURCE_TEST(word_that_it_did_not_start_gives_the_guest_back),
 		SOURCE_TEST(ready_before_it_was_asked_for_is_refused),
 		SOURCE_TEST(answer_to_nothing_is_refused),

@@ -376,7 +376,8 @@ void channel_abort(struct channel *ch)
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
 	(void)connect(ch->fd, &nobody, sizeof(nobody));
-	channel_close(ch);
+	ch->send_error = -ECONNRESET;
+	ch->recv_error = -ECONNRESET;
 }
 
 void channel_shutdown(struct channel *ch)

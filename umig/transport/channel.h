@@ -53,8 +53,11 @@ void channel_set_cancellable(struct channel *ch, bool cancellable);
 #define CHANNEL_TIMEOUT_NEVER (1ULL << 60)
 
 /**
- * channel_abort() - Close, and see to it that nothing that has been sent, but
- * not acknowledged by the peer's kernel, arrives any more.
+ * channel_abort() - End the connection, and see to it that nothing that has been
+ * sent, but not acknowledged by the peer's kernel, arrives any more.
+ *
+ * Sending, and waiting for a frame, fails with -ECONNRESET from now on.  The
+ * channel is still to be closed.
  */
 void channel_abort(struct channel *ch);
 
