@@ -189,6 +189,18 @@ int migration_unexpected(struct migration *m, const struct frame_in *in,
 		       expected);
 }
 
+int migration_keep_alive(struct migration *m)
+{
+	uint64_t now = clock_now_ns();
+	int rc;
+
+	if (now - m->told_ns < MIGRATION_KEEPALIVE_NS)
+		return 0;
+	m->told_ns = now;
+	rc = channel_send_copy(m->ch, WIRE_KEEPALIVE, NULL, 0);
+	return rc ? migration_lost(m, rc) : 0;
+}
+
 void migration_goodbye(struct migration *m, int rc)
 {
 	uint16_t type = rc == -ECANCELED ? WIRE_CANCEL : WIRE_ERROR;
@@ -237,6 +249,7 @@ int migration_open_channel(struct migration *m, int fd,
 		close(fd);
 		return rc;
 	}
+	m->told_ns = clock_now_ns();
 	m->rate = rate_limit(m);
 	channel_set_rate(m->ch, m->rate);
 	return 0;

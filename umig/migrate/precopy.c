@@ -19,8 +19,13 @@
  * refused is sent whole next, which can't be refused.
  */
 #define FINAL_ROUNDS 3
-/* At the end of a round, what may not have arrived yet: the link's buffers. */
+/*
+ * At the end of a round, what may not have arrived yet: of each connection, what
+ * both ends' buffers hold; of a lane, its queue, too.
+ */
 #define IN_FLIGHT_PAGES 4096
+#define IN_FLIGHT_LANE_PAGES \
+	(IN_FLIGHT_PAGES + LANE_BATCHES * WIRE_BATCH_PAGES)
 
 /**
  * struct precopy - Live rounds.
@@ -104,9 +109,9 @@ static int harvest_live(struct precopy *p)
 
 static uint64_t in_flight(const struct sender *s)
 {
-	uint64_t n = s->m->ms->pages;
+	uint64_t n = IN_FLIGHT_PAGES + s->lanes.nr * IN_FLIGHT_LANE_PAGES;
 
-	return n < IN_FLIGHT_PAGES ? n : IN_FLIGHT_PAGES;
+	return n < s->m->ms->pages ? n : s->m->ms->pages;
 }
 
 /* Send the pages of a live round, and harvest meanwhile. */

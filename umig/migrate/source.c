@@ -224,18 +224,14 @@ static int send_state(struct migration *m)
 /* Digest our memory while the destination does the same. */
 static int digest_memory(struct migration *m, digest_t *ours)
 {
-	uint64_t told = clock_now_ns();
 	uint32_t i;
 	int rc = 0;
 
 	for (i = 0; i < verify_chunks(m->ms) && !rc; i++) {
 		verify_digest(m->ms, i, &ours[i]);
-		if (clock_now_ns() - told < 1000000000ULL)
-			continue;
-		told = clock_now_ns();
-		rc = channel_send_copy(m->ch, WIRE_KEEPALIVE, NULL, 0);
+		rc = migration_keep_alive(m);
 	}
-	return rc ? migration_lost(m, rc) : 0;
+	return rc;
 }
 
 static int report_difference(struct migration *m, uint32_t chunk)

@@ -34,7 +34,6 @@
 #include "wire/msgs.h"
 
 #define HELLO_TIMEOUT_NS 10000000000ULL
-#define KEEPALIVE_NS 1000000000ULL
 /* So many pages without a proof, and more than with one, are no accident. */
 #define UNPROVEN_SUSPECT 1024
 /*
@@ -53,7 +52,6 @@
  * @state_loaded: it was complete, and is loaded.
  * @handover: from PREPARE on.
  * @fishing: the user was told of a source that names what it can't prove.
- * @told_ns: when the source last heard that this end is alive.
  */
 struct target {
 	struct migration *m;
@@ -66,7 +64,6 @@ struct target {
 	bool state_loaded;
 	struct handover_target handover;
 	bool fishing;
-	uint64_t told_ns;
 };
 
 static int bad_frame(struct target *t, const struct frame_in *in)
@@ -86,15 +83,8 @@ static int reply(struct target *t, uint16_t type, const void *payload,
 /* A source that waits for an ACK must see that what it sent is being read. */
 static int keep_alive(struct target *t)
 {
-	uint64_t now = clock_now_ns();
-	int rc;
-
-	if (handover_target_ready(&t->handover) ||
-	    now - t->told_ns < KEEPALIVE_NS)
-		return 0;
-	t->told_ns = now;
-	rc = channel_send_copy(t->m->ch, WIRE_KEEPALIVE, NULL, 0);
-	return rc ? migration_lost(t->m, rc) : 0;
+	return handover_target_ready(&t->handover) ? 0 :
+						     migration_keep_alive(t->m);
 }
 
 static int on_offer(struct target *t, const struct frame_in *in)
