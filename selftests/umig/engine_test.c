@@ -690,6 +690,24 @@ static void cancel_at_the_destination_keeps_the_guest(void **state)
 	assert_stayed(p);
 }
 
+/* What is queued before the last word would take longer than anybody waits. */
+static void cancel_does_not_wait_for_a_slow_link(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.bandwidth = 65536;
+	start_target(p);
+	start_source(p);
+	assert_true(end_wait_state(&p->target, MIGRATE_PRECOPY));
+	assert_int_equal(migration_cancel(p->source.m), 0);
+	assert_true(end_wait_final(&p->source));
+	assert_int_equal(p->source.last.state, MIGRATE_CANCELLED);
+	assert_true(p->source.vm.running);
+	assert_true(end_wait_final(&p->target));
+	assert_int_equal(p->target.last.state, MIGRATE_FAILED);
+	assert_int_equal(p->target.vm.starts, 0);
+}
+
 static void cancel_while_listening_ends_it(void **state)
 {
 	struct pair *p = *state;
@@ -782,6 +800,8 @@ int main(void)
 		ENGINE_TEST(guest_that_cannot_be_stopped_stays),
 		ENGINE_TEST(cancel_at_the_source_keeps_the_guest),
 		ENGINE_TEST(cancel_at_the_destination_keeps_the_guest),
+		cmocka_unit_test_setup_teardown(
+			cancel_does_not_wait_for_a_slow_link, setup, teardown),
 		ENGINE_TEST(cancel_while_listening_ends_it),
 		ENGINE_TEST(second_migration_after_a_cancel_succeeds),
 		ENGINE_TEST(page_classes_are_written),

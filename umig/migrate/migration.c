@@ -21,7 +21,9 @@
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
+/* A last word is worth so much silence, and waiting so long for a slow link. */
 #define GOODBYE_TIMEOUT_NS 2000000000ULL
+#define GOODBYE_NS 5000000000ULL
 /* A page takes no longer than this, on any link and any host: 256 KiB/s. */
 #define SLOWEST_PAGE_NS 16000000ULL
 
@@ -212,7 +214,7 @@ void migration_goodbye(struct migration *m, int rc)
 		return;
 	channel_set_cancellable(m->ch, false);
 	channel_set_timeout(m->ch, GOODBYE_TIMEOUT_NS);
-	channel_set_deadline(m->ch, 0);
+	channel_set_deadline(m->ch, clock_now_ns() + GOODBYE_NS);
 	if (!channel_send_copy(m->ch, type, text,
 			       n < WIRE_TEXT_MAX ? n : WIRE_TEXT_MAX))
 		channel_flush(m->ch);

@@ -146,7 +146,11 @@ int migration_unexpected(struct migration *m, const struct frame_in *in,
  */
 int migration_keep_alive(struct migration *m);
 
-/** migration_goodbye() - Best effort: tell the peer why this end gives up. */
+/**
+ * migration_goodbye() - Best effort, for a few seconds: tell the peer why this
+ * end gives up.  If much is queued before it on a slow link, the peer only sees
+ * the connection end.
+ */
 void migration_goodbye(struct migration *m, int rc);
 
 /** migration_proof_mode() - What both ends' HELLOs made of it. */
