@@ -473,8 +473,58 @@ static void sends_everything_again_when_the_log_lost_pages(void **state)
 	p->source.vm.overflow_once = true;
 	migrate(p);
 	assert_moved(p);
-	assert_true(p->source.last.pages_dirtied >= PAGES);
+	assert_true(p->source.last.pages_dirtied < PAGES);
 	assert_true(p->source.last.pages_resent > 0);
+}
+
+static void lose_pages_at_rest(struct fake_vm *vm)
+{
+	vm->overflow_once = !vm->running;
+}
+
+static void lose_pages_each_time(struct fake_vm *vm)
+{
+	vm->overflow_once = true;
+}
+
+static void a_log_that_loses_pages_at_the_end_gives_the_guest_back(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.vm.on_harvest = lose_pages_at_rest;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "dirty log"));
+	assert_int_equal(p->source.vm.starts, 1);
+	assert_stayed(p);
+}
+
+static void a_log_that_loses_pages_at_the_end_is_made_up_for_if_told_to(
+	void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.on_timeout = MIGRATE_ON_TIMEOUT_STOP;
+	p->source.vm.on_harvest = lose_pages_at_rest;
+	migrate(p);
+	assert_moved(p);
+	assert_true(p->source.last.pages_resent > 0);
+}
+
+/* It is not the guest that keeps it from converging. */
+static void a_log_that_loses_pages_each_time_is_named(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.max_rounds = 3;
+	p->source.vm.on_harvest = lose_pages_each_time;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "--dirty bitmap"));
+	assert_int_equal(p->source.last.pages_dirtied, 0);
+	assert_int_equal(p->source.vm.stops, 0);
+	assert_stayed(p);
 }
 
 static void gives_up_on_a_guest_that_never_converges(void **state)
@@ -786,6 +836,11 @@ int main(void)
 		ENGINE_TEST(changes_go_as_deltas_packed),
 		ENGINE_TEST(pages_written_whole_go_whole),
 		ENGINE_TEST(sends_everything_again_when_the_log_lost_pages),
+		ENGINE_TEST(
+			a_log_that_loses_pages_at_the_end_gives_the_guest_back),
+		ENGINE_TEST(
+			a_log_that_loses_pages_at_the_end_is_made_up_for_if_told_to),
+		ENGINE_TEST(a_log_that_loses_pages_each_time_is_named),
 		ENGINE_TEST(gives_up_on_a_guest_that_never_converges),
 		ENGINE_TEST(stops_a_guest_that_never_converges_if_told_to),
 		ENGINE_TEST(gives_up_when_its_time_is_up),

@@ -57,7 +57,8 @@
  * @pages_plain: whole.
  * @pages_resent: times a page was sent again because the guest wrote it.
  * @pages_delta: source: times that it went as its changes only.
- * @pages_dirtied: pages that harvests reported, all rounds together.
+ * @pages_dirtied: pages that harvests reported, all rounds together; not those
+ *	that had to be taken as written because the log lost some.
  * @pages_remaining: still to send in this round, about.
  * @bytes_tx: written to the connection.
  * @bytes_rx: read from it.

@@ -57,7 +57,8 @@ typedef void vm_dirty_fn(void *arg, uint64_t gfn, uint64_t pages);
  *	once, in any order.  When it returns, the dirty state of every reported
  *	page has been cleared in hardware: a later write is reported again.
  *	With the VM stopped, a harvest is complete: nothing is left anywhere.
- *	-EOVERFLOW: the log lost pages; every page must be taken as dirty.
+ *	-EOVERFLOW: the log lost pages; every page must be taken as dirty.  It may
+ *	say so from then on until it is started anew.
  *
  * @dirty_stop: end recording.  Idempotent.
  *
