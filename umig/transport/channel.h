@@ -34,7 +34,8 @@ struct frame_in {
  * @session: sealed: every frame travels in a record (sealed.h).  Copied, with
  *	its keys.
  * @cancel_fd: an eventfd: once readable, waits end with -ECANCELED; -1: none.
- * @timeout_ns: how long the peer may be silent, or refuse bytes.
+ * @timeout_ns: how long the peer may refuse bytes, or be silent without having
+ *	taken any.
  */
 int channel_open(struct channel **out, int fd, const struct session *session,
 		 int cancel_fd, uint64_t timeout_ns, struct err *err);
