@@ -16,8 +16,12 @@
 #include "transport/tcp.h"
 #include "wire/msgs.h"
 
-/* Until all connections have come; and one, to say that it is one of them. */
+/*
+ * Until all connections have come, one after the other, each in a few round
+ * trips; and one, to say that it is one of them.
+ */
 #define COME_TIMEOUT_NS 10000000000ULL
+#define COME_EACH_NS 2000000000ULL
 #define JOIN_TIMEOUT_NS 2000000000ULL
 /* That none brings a byte while the source waits for the end of a round. */
 #define WAIT_TIMEOUTS 5
@@ -261,7 +265,8 @@ int inlets_open(struct inlets *l, const struct frame_in *in)
 	if (rc)
 		return migration_lost(m, rc);
 	l->nr = number - 1;
-	door_set_deadline(m->door, clock_now_ns() + COME_TIMEOUT_NS);
+	door_set_deadline(m->door, clock_now_ns() + COME_TIMEOUT_NS +
+					   l->nr * COME_EACH_NS);
 	while (rc >= 0 && came < l->nr) {
 		rc = let_in(l, token, l->nr);
 		came += rc > 0;
