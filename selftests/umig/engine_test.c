@@ -138,6 +138,7 @@ static void moves_all_memory_without_a_module(void **state)
 	migrate(p);
 	assert_moved(p);
 	assert_true(r->verified);
+	assert_true(p->target.last.verified);
 	assert_int_equal(r->pages_zero, (PAGES + 2) / 3);
 	assert_int_equal(r->pages_plain, PAGES - (PAGES + 2) / 3);
 	assert_int_equal(r->pages_held + r->pages_duplicate, 0);
@@ -652,6 +653,8 @@ static void broken_state_keeps_the_guest_here(void **state)
 	assert_non_null(strstr(p->source.last.error, "section \"cpu\""));
 	assert_stayed(p);
 	assert_int_equal(p->source.vm.starts, 1);
+	/* it stood still all the same */
+	assert_true(p->source.last.downtime_ns > 0);
 }
 
 static void destination_that_cannot_start_gives_the_guest_back(void **state)
@@ -701,6 +704,21 @@ static void guest_that_cannot_be_stopped_stays(void **state)
 	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
 	assert_non_null(strstr(p->source.last.error, "a device"));
 	assert_stayed(p);
+}
+
+/* There is nothing left to be mended, or to be resumed. */
+static void guest_that_ends_as_it_is_stopped_has_ended(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.vm.ended = true;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "ended at the source"));
+	assert_non_null(strstr(p->source.last.error, "powered off"));
+	assert_null(strstr(p->source.last.error, "umig resume"));
+	assert_int_equal(p->source.vm.starts_tried, 1);
+	assert_int_equal(p->target.vm.starts, 0);
 }
 
 static struct pair *cancel_pair;
@@ -853,6 +871,7 @@ int main(void)
 		ENGINE_TEST(guest_is_started_again_as_soon_as_it_can),
 		ENGINE_TEST(guest_that_cannot_be_started_again_is_told_first),
 		ENGINE_TEST(guest_that_cannot_be_stopped_stays),
+		ENGINE_TEST(guest_that_ends_as_it_is_stopped_has_ended),
 		ENGINE_TEST(cancel_at_the_source_keeps_the_guest),
 		ENGINE_TEST(cancel_at_the_destination_keeps_the_guest),
 		cmocka_unit_test_setup_teardown(

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "lib/bitmap.h"
+#include "lib/clock.h"
 #include "umig/end.h"
 #include "umig/raw_peer.h"
 #include "wire/hello.h"
@@ -70,6 +71,17 @@ static int setup_target(void **state)
 
 	fake_pages_init(&f->pages, 5);
 	f->end.params.pages = &f->pages.ps;
+	end_start_target(&f->end, f->address, sizeof(f->address));
+	*state = f;
+	return 0;
+}
+
+/* One that soon loses patience: after five times this. */
+static int setup_hasty_target(void **state)
+{
+	struct fixture *f = new_fixture(false);
+
+	f->end.params.peer_timeout_ns = 600000000ULL;
 	end_start_target(&f->end, f->address, sizeof(f->address));
 	*state = f;
 	return 0;
@@ -231,6 +243,22 @@ static void lost_ack_leaves_the_guest_stopped_until_settled(void **state)
 	assert_int_equal(migration_settle(f->end.m, false), 0);
 	assert_stayed(f, "closed the connection");
 	assert_int_equal(f->end.vm.starts, 1);
+}
+
+static void downtime_is_until_the_guest_runs_again(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t until_unknown_ns, since_ns, waited_ns;
+
+	go_without_an_answer(f);
+	until_unknown_ns = f->end.last.downtime_ns;
+	assert_true(until_unknown_ns > 0);
+	since_ns = clock_now_ns();
+	usleep(50000);
+	waited_ns = clock_now_ns() - since_ns;
+	assert_int_equal(migration_settle(f->end.m, false), 0);
+	assert_stayed(f, "closed the connection");
+	assert_true(f->end.last.downtime_ns >= until_unknown_ns + waited_ns);
 }
 
 static void lost_ack_settled_as_moved_never_runs_here(void **state)
@@ -648,6 +676,18 @@ static void assert_never_ran(struct fixture *f, const char *error)
 			 error);
 }
 
+/* It says how long it has waited, not how long a source would have. */
+static void target_survives_silence(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_peer_connect(&f->peer, f->address);
+	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
+		       WIRE_HELLO_SOURCE);
+	send_zero_all(f, 1);
+	assert_never_ran(f, "silent for 3 s");
+}
+
 static void full_script_starts_the_guest(void **state)
 {
 	struct fixture *f = *state;
@@ -909,6 +949,7 @@ int main(void)
 		SOURCE_TEST(source_survives_a_death_at_prepare),
 		SOURCE_TEST(differing_memory_keeps_the_guest),
 		SOURCE_TEST(lost_ack_leaves_the_guest_stopped_until_settled),
+		SOURCE_TEST(downtime_is_until_the_guest_runs_again),
 		SOURCE_TEST(lost_ack_settled_as_moved_never_runs_here),
 		SOURCE_TEST(lost_ack_then_exit_never_runs_here),
 		SOURCE_TEST(late_word_that_it_started_settles),
@@ -924,6 +965,8 @@ int main(void)
 		SOURCE_TEST(refusals_without_end_end_it),
 		SOURCE_TEST(late_answer_does_not_name_a_page_written_since),
 		SOURCE_TEST(refused_delta_comes_whole),
+		cmocka_unit_test_setup_teardown(
+			target_survives_silence, setup_hasty_target, teardown),
 		TARGET_TEST(full_script_starts_the_guest),
 		TARGET_TEST(target_goes_on_waiting_after_garbage),
 		TARGET_TEST(target_goes_on_waiting_after_half_a_hello),

@@ -140,7 +140,7 @@ int migration_lost(struct migration *m, int rc)
 		return err_set(&m->err, rc,
 			       "the %s has been silent for %llu s: is it, or the network, down?",
 			       peer_name(m),
-			       (unsigned long long)m->params.peer_timeout_ns /
+			       (unsigned long long)channel_timeout(m->ch) /
 				       1000000000);
 	case -ETIME:
 		return err_set(&m->err, rc,

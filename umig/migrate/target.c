@@ -50,6 +50,7 @@
  * @unpacker: of those that are packed, to @unpacked.
  * @state: the machine state as far as it has come; its size in @state_total.
  * @state_loaded: it was complete, and is loaded.
+ * @digested: all of memory, for the source to compare.
  * @handover: from PREPARE on.
  * @fishing: the user was told of a source that names what it can't prove.
  */
@@ -62,6 +63,7 @@ struct target {
 	struct buf state;
 	uint32_t state_total;
 	bool state_loaded;
+	bool digested;
 	struct handover_target handover;
 	bool fishing;
 };
@@ -224,6 +226,7 @@ static int on_verify(struct target *t)
 				  msg_digests_encode(room, digests, n));
 	free(digests);
 	m->live.verify_ns = clock_now_ns() - began;
+	t->digested = !rc;
 	return rc ? migration_lost(m, rc) : 0;
 }
 
@@ -254,6 +257,8 @@ static int on_prepare(struct target *t, const struct frame_in *in)
 
 	if (in->bytes != HANDOVER_ID_BYTES)
 		return bad_frame(t, in);
+	/* else the source would have ended it */
+	t->m->live.verified = t->digested;
 	rc = is_fit(t);
 	return rc ? rc : handover_target_prepare(&t->handover, in->payload);
 }

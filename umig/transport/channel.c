@@ -400,6 +400,11 @@ void channel_set_timeout(struct channel *ch, uint64_t timeout_ns)
 	ch->timeout_ns = timeout_ns;
 }
 
+uint64_t channel_timeout(const struct channel *ch)
+{
+	return ch->timeout_ns;
+}
+
 void channel_set_deadline(struct channel *ch, uint64_t deadline_ns)
 {
 	ch->deadline_ns = deadline_ns;

@@ -74,6 +74,9 @@ uint64_t channel_deadline(const struct channel *ch);
 /** channel_set_timeout() - Change the peer's timeout. */
 void channel_set_timeout(struct channel *ch, uint64_t timeout_ns);
 
+/** channel_timeout() - What it is. */
+uint64_t channel_timeout(const struct channel *ch);
+
 /**
  * channel_set_rate() - Send no more than @bytes_per_s, but for bursts of a
  * frame; 0: as fast as it goes.
