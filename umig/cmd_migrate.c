@@ -114,11 +114,12 @@ static const struct option_spec migrate_option_table[] = {
 			"1 zero, 2 held, 3 duplicate, 4 plain",
 	}, {
 		.name = "peer-timeout", .arg = "S", .type = OPTION_NUMBER,
-		FIELD(peer_timeout_s), .min = 1, .max = TIMEOUT_MAX_S,
+		FIELD(peer_timeout_s), .min = PEER_TIMEOUT_MIN_S,
+		.max = TIMEOUT_MAX_S,
 		.help = "a destination that is silent for so many seconds is\n"
 			"lost; so is one that, with the guest stopped, takes\n"
-			"so much longer than its work should take (default:\n"
-			"30)",
+			"so much longer than its work should take; 5 or more\n"
+			"(default: 30)",
 	},
 	{ 0 }
 };

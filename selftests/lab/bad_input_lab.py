@@ -131,7 +131,7 @@ def peers(tap, g, a, b):
         mute.pid()
         b.sh("until grep -q :1B8A /proc/net/tcp /proc/net/tcp6; "
              "do usleep 100000; done")
-        c = a.run(migrate(f"{b.address}:7050", "--peer-timeout 3"))
+        c = a.run(migrate(f"{b.address}:7050", "--peer-timeout 5"))
         diag(c.err.strip())
         check(c.status == MIGRATION_FAILED, f"exit status {c.status}")
         mute.kill()

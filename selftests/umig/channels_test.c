@@ -23,6 +23,8 @@
 
 #define LOW 64
 #define HIGH 64
+/* Twice what a lane's queue holds. */
+#define MANY (8 * WIRE_BATCH_PAGES)
 
 /** struct fixture - The engine's end, and the peer's: first [0], further. */
 struct fixture {
@@ -33,13 +35,13 @@ struct fixture {
 	uint8_t token[WIRE_TOKEN_BYTES];
 };
 
-static struct fixture *new_fixture(bool source)
+static struct fixture *new_fixture(uint64_t high, bool source)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	unsigned int i;
 
 	assert_non_null(f);
-	end_init(&f->end, LOW, HIGH, source);
+	end_init(&f->end, LOW, high, source);
 	f->listen_fd = -1;
 	for (i = 0; i < 3; i++)
 		f->peer[i].fd = -1;
@@ -48,24 +50,34 @@ static struct fixture *new_fixture(bool source)
 
 static int setup_target(void **state)
 {
-	struct fixture *f = new_fixture(false);
+	struct fixture *f = new_fixture(HIGH, false);
 
 	end_start_target(&f->end, f->address, sizeof(f->address));
 	*state = f;
 	return 0;
 }
 
-static int setup_source(void **state)
+static int setup_source_of(void **state, uint64_t high)
 {
-	struct fixture *f = new_fixture(true);
+	struct fixture *f = new_fixture(high, true);
 	uint64_t i;
 
-	for (i = 0; i < LOW + HIGH; i++)
+	for (i = 0; i < LOW + high; i++)
 		fake_vm_write(&f->end.vm, i, i + 1);
 	f->end.params.channels = 2;
 	f->listen_fd = raw_peer_listen(f->address, sizeof(f->address));
 	*state = f;
 	return 0;
+}
+
+static int setup_source(void **state)
+{
+	return setup_source_of(state, HIGH);
+}
+
+static int setup_large_source(void **state)
+{
+	return setup_source_of(state, MANY);
 }
 
 static int teardown(void **state)
@@ -274,6 +286,23 @@ static void no_ack_before_all_have_ended_the_round(void **state)
 	assert_page(f, 3, 7);
 }
 
+/* It waits for the source, and the source waits for it. */
+static void the_source_hears_of_who_waits_for_a_round(void **state)
+{
+	struct fixture *f = *state;
+
+	meet(f);
+	send_zero_all(&f->peer[0], 1);
+	end_round(&f->peer[0], 1);
+	f->peer[0].keepalive_too = true;
+	assert_true(raw_peer_recv(&f->peer[0]));
+	assert_int_equal(f->peer[0].type, WIRE_KEEPALIVE);
+	end_round(&f->peer[1], 1);
+	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_ROUND_ACK));
+	f->peer[0].keepalive_too = false;
+	take_over(f);
+}
+
 static void a_lost_connection_ends_no_round(void **state)
 {
 	struct fixture *f = *state;
@@ -391,6 +420,28 @@ static void source_joins_with_the_token(void **state)
 	assert_stayed(f);
 }
 
+/* A lane that takes its time holds up the first channel, too. */
+static void the_destination_hears_of_a_source_that_waits_for_a_lane(
+	void **state)
+{
+	struct fixture *f = *state;
+	int few = 65536;
+
+	assert_int_equal(setsockopt(f->listen_fd, SOL_SOCKET, SO_RCVBUF, &few,
+				    sizeof(few)), 0);
+	f->end.params.peer_timeout_ns = 20000000000ULL;
+	meet_source(f);
+	raw_peer_accept(&f->peer[1], f->listen_fd);
+	f->peer[0].keepalive_too = true;
+	do
+		assert_true(raw_peer_recv(&f->peer[0]));
+	while (f->peer[0].type != WIRE_KEEPALIVE);
+	assert_true(raw_peer_skip_to(&f->peer[1], WIRE_ROUND_END));
+	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_ROUND_END));
+	raw_peer_close(&f->peer[0]);
+	assert_stayed(f);
+}
+
 static void source_keeps_the_guest_if_it_cannot_join(void **state)
 {
 	struct fixture *f = *state;
@@ -446,6 +497,7 @@ int main(void)
 		TARGET_TEST(nobody_joins_later),
 		TARGET_TEST(one_channel_needs_no_asking),
 		TARGET_TEST(no_ack_before_all_have_ended_the_round),
+		TARGET_TEST(the_source_hears_of_who_waits_for_a_round),
 		TARGET_TEST(a_lost_connection_ends_no_round),
 		TARGET_TEST(a_round_that_is_not_open_is_refused),
 		TARGET_TEST(pages_behind_the_round_are_refused),
@@ -453,6 +505,9 @@ int main(void)
 		TARGET_TEST(nor_does_anything_else),
 		TARGET_TEST(none_is_left_when_the_state_comes),
 		SOURCE_TEST(source_joins_with_the_token),
+		cmocka_unit_test_setup_teardown(
+			the_destination_hears_of_a_source_that_waits_for_a_lane,
+			setup_large_source, teardown),
 		SOURCE_TEST(source_keeps_the_guest_if_it_cannot_join),
 		SOURCE_TEST(source_keeps_the_guest_if_a_connection_is_lost),
 	};

@@ -192,7 +192,7 @@ static void garbage_is_refused_and_forgiven(void **state)
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"bandwidth\":1}}", "bandwidth" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
-		  "\"tcp:h:1\",\"peer-timeout\":0}}", "peer-timeout" },
+		  "\"tcp:h:1\",\"peer-timeout\":4}}", "peer-timeout" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"
 		  "\"tcp:h:1\",\"compress\":\"zip\"}}", "compress" },
 		{ "{\"execute\":\"migrate\",\"arguments\":{\"uri\":"

@@ -230,6 +230,25 @@ static void pages_that_may_be_shared_get_no_memory(void **state)
 	assert_false(f->placer.huge);
 }
 
+/* As where its beginning failed: what it had is its own no more. */
+static void ended_twice_it_closes_nothing_of_others(void **state)
+{
+	struct fixture *f = *state;
+	int fd, spare = dup(0);
+
+	placer_exit(&f->placer);
+	/* have something at 0, which what is zeroed must not name */
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(dup2(fd, 0), 0);
+	placer_exit(&f->placer);
+	assert_true(fcntl(0, F_GETFD) >= 0);
+	if (spare >= 0)
+		assert_int_equal(dup2(spare, 0), 0);
+	close(spare);
+	close(fd);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -244,6 +263,7 @@ int main(void)
 		T(a_source_of_an_older_version_has_no_such_runs),
 		T(dense_memory_that_isnt_the_vms_is_refused),
 		T(pages_that_may_be_shared_get_no_memory),
+		T(ended_twice_it_closes_nothing_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,7 @@ static void moves_all_memory_without_a_module(void **state)
 	migrate(p);
 	assert_moved(p);
 	assert_true(r->verified);
+	assert_true(p->target.last.verified);
 	assert_int_equal(r->pages_zero, (PAGES + 2) / 3);
 	assert_int_equal(r->pages_plain, PAGES - (PAGES + 2) / 3);
 	assert_int_equal(r->pages_held + r->pages_duplicate, 0);
@@ -473,8 +474,58 @@ static void sends_everything_again_when_the_log_lost_pages(void **state)
 	p->source.vm.overflow_once = true;
 	migrate(p);
 	assert_moved(p);
-	assert_true(p->source.last.pages_dirtied >= PAGES);
+	assert_true(p->source.last.pages_dirtied < PAGES);
 	assert_true(p->source.last.pages_resent > 0);
+}
+
+static void lose_pages_at_rest(struct fake_vm *vm)
+{
+	vm->overflow_once = !vm->running;
+}
+
+static void lose_pages_each_time(struct fake_vm *vm)
+{
+	vm->overflow_once = true;
+}
+
+static void a_log_that_loses_pages_at_the_end_gives_the_guest_back(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.vm.on_harvest = lose_pages_at_rest;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "dirty log"));
+	assert_int_equal(p->source.vm.starts, 1);
+	assert_stayed(p);
+}
+
+static void a_log_that_loses_pages_at_the_end_is_made_up_for_if_told_to(
+	void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.on_timeout = MIGRATE_ON_TIMEOUT_STOP;
+	p->source.vm.on_harvest = lose_pages_at_rest;
+	migrate(p);
+	assert_moved(p);
+	assert_true(p->source.last.pages_resent > 0);
+}
+
+/* It is not the guest that keeps it from converging. */
+static void a_log_that_loses_pages_each_time_is_named(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.downtime_limit_ns = 0;
+	p->source.params.max_rounds = 3;
+	p->source.vm.on_harvest = lose_pages_each_time;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "--dirty bitmap"));
+	assert_int_equal(p->source.last.pages_dirtied, 0);
+	assert_int_equal(p->source.vm.stops, 0);
+	assert_stayed(p);
 }
 
 static void gives_up_on_a_guest_that_never_converges(void **state)
@@ -602,6 +653,8 @@ static void broken_state_keeps_the_guest_here(void **state)
 	assert_non_null(strstr(p->source.last.error, "section \"cpu\""));
 	assert_stayed(p);
 	assert_int_equal(p->source.vm.starts, 1);
+	/* it stood still all the same */
+	assert_true(p->source.last.downtime_ns > 0);
 }
 
 static void destination_that_cannot_start_gives_the_guest_back(void **state)
@@ -653,6 +706,21 @@ static void guest_that_cannot_be_stopped_stays(void **state)
 	assert_stayed(p);
 }
 
+/* There is nothing left to be mended, or to be resumed. */
+static void guest_that_ends_as_it_is_stopped_has_ended(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.vm.ended = true;
+	migrate(p);
+	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(p->source.last.error, "ended at the source"));
+	assert_non_null(strstr(p->source.last.error, "powered off"));
+	assert_null(strstr(p->source.last.error, "umig resume"));
+	assert_int_equal(p->source.vm.starts_tried, 1);
+	assert_int_equal(p->target.vm.starts, 0);
+}
+
 static struct pair *cancel_pair;
 static bool cancel_target;
 
@@ -688,6 +756,24 @@ static void cancel_at_the_destination_keeps_the_guest(void **state)
 	assert_int_equal(p->source.last.state, MIGRATE_FAILED);
 	assert_int_equal(p->target.last.state, MIGRATE_CANCELLED);
 	assert_stayed(p);
+}
+
+/* What is queued before the last word would take longer than anybody waits. */
+static void cancel_does_not_wait_for_a_slow_link(void **state)
+{
+	struct pair *p = *state;
+
+	p->source.params.bandwidth = 65536;
+	start_target(p);
+	start_source(p);
+	assert_true(end_wait_state(&p->target, MIGRATE_PRECOPY));
+	assert_int_equal(migration_cancel(p->source.m), 0);
+	assert_true(end_wait_final(&p->source));
+	assert_int_equal(p->source.last.state, MIGRATE_CANCELLED);
+	assert_true(p->source.vm.running);
+	assert_true(end_wait_final(&p->target));
+	assert_int_equal(p->target.last.state, MIGRATE_FAILED);
+	assert_int_equal(p->target.vm.starts, 0);
 }
 
 static void cancel_while_listening_ends_it(void **state)
@@ -768,6 +854,11 @@ int main(void)
 		ENGINE_TEST(changes_go_as_deltas_packed),
 		ENGINE_TEST(pages_written_whole_go_whole),
 		ENGINE_TEST(sends_everything_again_when_the_log_lost_pages),
+		ENGINE_TEST(
+			a_log_that_loses_pages_at_the_end_gives_the_guest_back),
+		ENGINE_TEST(
+			a_log_that_loses_pages_at_the_end_is_made_up_for_if_told_to),
+		ENGINE_TEST(a_log_that_loses_pages_each_time_is_named),
 		ENGINE_TEST(gives_up_on_a_guest_that_never_converges),
 		ENGINE_TEST(stops_a_guest_that_never_converges_if_told_to),
 		ENGINE_TEST(gives_up_when_its_time_is_up),
@@ -780,8 +871,11 @@ int main(void)
 		ENGINE_TEST(guest_is_started_again_as_soon_as_it_can),
 		ENGINE_TEST(guest_that_cannot_be_started_again_is_told_first),
 		ENGINE_TEST(guest_that_cannot_be_stopped_stays),
+		ENGINE_TEST(guest_that_ends_as_it_is_stopped_has_ended),
 		ENGINE_TEST(cancel_at_the_source_keeps_the_guest),
 		ENGINE_TEST(cancel_at_the_destination_keeps_the_guest),
+		cmocka_unit_test_setup_teardown(
+			cancel_does_not_wait_for_a_slow_link, setup, teardown),
 		ENGINE_TEST(cancel_while_listening_ends_it),
 		ENGINE_TEST(second_migration_after_a_cancel_succeeds),
 		ENGINE_TEST(page_classes_are_written),

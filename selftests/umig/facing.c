@@ -50,6 +50,17 @@ int facing_init_target(void **state)
 	return 0;
 }
 
+int facing_init_hasty_target(void **state)
+{
+	struct facing *f = new_facing(false);
+
+	/* five times that */
+	f->end.params.peer_timeout_ns = 600000000ULL;
+	end_start_target(&f->end, f->address, sizeof(f->address));
+	*state = f;
+	return 0;
+}
+
 int facing_exit(void **state)
 {
 	struct facing *f = *state;

@@ -38,6 +38,9 @@ int facing_init_source(void **state);
 int facing_init_target(void **state);
 int facing_exit(void **state);
 
+/** facing_init_hasty_target() - It soon loses patience: after 3 s. */
+int facing_init_hasty_target(void **state);
+
 /** facing_meet_source() - The source begins; its HELLO has come. */
 void facing_meet_source(struct facing *f);
 

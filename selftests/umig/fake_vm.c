@@ -108,13 +108,16 @@ static int fake_stop(void *arg, struct err *err)
 	if (vm->fail_stop)
 		return err_set(err, -EIO, "a device does not come to rest");
 	vm->running = false;
-	return 0;
+	return vm->ended ? err_set(err, -ESHUTDOWN, "powered off") : 0;
 }
 
 static int fake_start(void *arg, struct err *err)
 {
 	struct fake_vm *vm = arg;
 
+	vm->starts_tried++;
+	if (vm->ended)
+		return err_set(err, -ESHUTDOWN, "powered off");
 	if (vm->fail_starts) {
 		vm->fail_starts--;
 		return err_set(err, -EBUSY, "disk is in use");

@@ -31,6 +31,8 @@ struct fake_vm {
 	unsigned int fail_starts;	/* so many times */
 	bool fail_state_load;
 	bool fail_stop;
+	bool ended;		/* powered off by itself as it is stopped */
+	unsigned int starts_tried;
 	bool overflow_once;
 	/* called as it is about to be started */
 	void (*on_start)(struct fake_vm *vm);

@@ -314,6 +314,18 @@ static void page_that_became_zero_is_cleared(void **state)
 	assert_int_equal(*fake_vm_page(&f->end.vm, 5), 0);
 }
 
+/* It says how long it has waited, not how long a source would have. */
+static void target_survives_silence(void **state)
+{
+	struct facing *f = *state;
+
+	raw_peer_connect(&f->peer, f->address);
+	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
+		       WIRE_HELLO_SOURCE);
+	send_zero_all(f, 1);
+	assert_never_ran(f, "silent for 3 s");
+}
+
 static void state_out_of_order_is_refused(void **state)
 {
 	struct facing *f = *state;
@@ -331,6 +343,9 @@ int main(void)
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, facing_init_target, facing_exit)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(target_survives_silence,
+						facing_init_hasty_target,
+						facing_exit),
 		T(full_script_starts_the_guest),
 		T(target_goes_on_waiting_after_garbage),
 		T(target_goes_on_waiting_after_half_a_hello),

@@ -14,7 +14,9 @@
 #include <cmocka.h>
 
 #include "lib/bitmap.h"
+#include "lib/clock.h"
 #include "umig/facing.h"
+#include "wire/hello.h"
 #include "wire/msgs.h"
 
 static const uint8_t no_nonce[MSG_NONCE_BYTES];
@@ -113,6 +115,22 @@ static void lost_ack_leaves_the_guest_stopped_until_settled(void **state)
 	assert_int_equal(f->end.vm.starts, 1);
 }
 
+static void downtime_is_until_the_guest_runs_again(void **state)
+{
+	struct facing *f = *state;
+	uint64_t until_unknown_ns, since_ns, waited_ns;
+
+	go_without_an_answer(f);
+	until_unknown_ns = f->end.last.downtime_ns;
+	assert_true(until_unknown_ns > 0);
+	since_ns = clock_now_ns();
+	usleep(50000);
+	waited_ns = clock_now_ns() - since_ns;
+	assert_int_equal(migration_settle(f->end.m, false), 0);
+	facing_assert_stayed(f, "closed the connection");
+	assert_true(f->end.last.downtime_ns >= until_unknown_ns + waited_ns);
+}
+
 static void lost_ack_settled_as_moved_never_runs_here(void **state)
 {
 	struct facing *f = *state;
@@ -192,6 +210,24 @@ static void settled_as_stayed_hangs_up_for_good(void **state)
 	facing_assert_stayed(f, "in time");
 	assert_int_equal(read(f->peer.fd, &byte, 1), -1);
 	assert_int_equal(errno, ECONNRESET);
+}
+
+/* The connection is gone before what sent by it ends. */
+static void settled_as_stayed_with_compression_ends_in_order(void **state)
+{
+	struct facing *f = *state;
+
+	f->end.params.verify = false;
+	f->end.params.pack.automatic = true;
+	facing_meet_source(f);
+	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
+		       WIRE_HELLO_CODECS);
+	facing_play_until(f, WIRE_GO);
+	assert_true(end_wait_state(&f->end, MIGRATE_HANDOVER_UNKNOWN));
+	assert_int_equal(migration_settle(f->end.m, false), 0);
+	facing_assert_stayed(f, "in time");
+	assert_int_equal(f->end.vm.starts, 1);
+	assert_true(f->end.last.bytes_tx > 0);
 }
 
 static void word_that_it_did_not_start_gives_the_guest_back(void **state)
@@ -297,12 +333,14 @@ int main(void)
 		T(source_survives_a_death_at_prepare),
 		T(differing_memory_keeps_the_guest),
 		T(lost_ack_leaves_the_guest_stopped_until_settled),
+		T(downtime_is_until_the_guest_runs_again),
 		T(lost_ack_settled_as_moved_never_runs_here),
 		T(lost_ack_then_exit_never_runs_here),
 		T(late_word_that_it_started_settles),
 		T(late_word_that_it_did_not_start_settles),
 		T(settling_twice_is_refused),
 		T(settled_as_stayed_hangs_up_for_good),
+		T(settled_as_stayed_with_compression_ends_in_order),
 		T(word_that_it_did_not_start_gives_the_guest_back),
 		T(ready_before_it_was_asked_for_is_refused),
 		T(answer_to_nothing_is_refused),

@@ -169,7 +169,7 @@ bool raw_peer_recv(struct raw_peer *p)
 		assert(!wire_frame_decode(head, p->rx_sequence++, &f));
 		if (!read_all(p->fd, p->payload, f.length))
 			return false;
-	} while (f.type == WIRE_KEEPALIVE);
+	} while (f.type == WIRE_KEEPALIVE && !p->keepalive_too);
 	p->type = f.type;
 	p->bytes = f.length;
 	return true;

@@ -18,6 +18,7 @@ struct raw_peer {
 	uint16_t version;	/* that it speaks, and no other; 0: all */
 	uint64_t tx_sequence;
 	uint64_t rx_sequence;
+	bool keepalive_too;	/* don't pass over KEEPALIVE */
 	/* the last frame received */
 	uint16_t type;
 	uint32_t bytes;
@@ -43,7 +44,7 @@ void raw_peer_run(struct raw_peer *p, uint32_t round, uint64_t gfn,
 		  uint32_t pages, uint8_t class, const void *payload,
 		  size_t bytes);
 
-/** raw_peer_recv() - The next frame but KEEPALIVE; false: end of stream. */
+/** raw_peer_recv() - The next frame; false: end of stream. */
 bool raw_peer_recv(struct raw_peer *p);
 
 /** raw_peer_skip_to() - Receive until a frame of @type; false: none came. */

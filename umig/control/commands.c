@@ -194,8 +194,8 @@ static int migrate_numbers(const json_t *args, struct migrate_params *params,
 		rc = args_number(args, "timeout", 0, TIMEOUT_MAX_S, &timeout_s,
 				 err);
 	if (!rc)
-		rc = args_number(args, "peer-timeout", 1, TIMEOUT_MAX_S,
-				 &peer_s, err);
+		rc = args_number(args, "peer-timeout", PEER_TIMEOUT_MIN_S,
+				 TIMEOUT_MAX_S, &peer_s, err);
 	if (!rc)
 		rc = args_number(args, "throttle-floor", THROTTLE_FLOOR_MIN,
 				 100, &floor, err);

@@ -7,6 +7,8 @@
 #define DOWNTIME_LIMIT_MAX_MS 2000000
 #define ROUNDS_MAX 100000
 #define TIMEOUT_MAX_S 86400
+/* a peer that is busy says so every second */
+#define PEER_TIMEOUT_MIN_S 5
 #define THROTTLE_FLOOR_MIN 5
 /* bytes a second; below, no deadline of the handover could be met */
 #define BANDWIDTH_MIN 65536ULL

@@ -4,7 +4,10 @@
 #define UMIG_LIB_COND_H
 
 #include <pthread.h>
+#include <stdint.h>
 #include <time.h>
+
+#include "lib/clock.h"
 
 static inline void cond_init_monotonic(pthread_cond_t *cond)
 {
@@ -14,6 +17,17 @@ static inline void cond_init_monotonic(pthread_cond_t *cond)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(cond, &attr);
 	pthread_condattr_destroy(&attr);
+}
+
+/* pthread_cond_wait() for no longer than @ns. */
+static inline void cond_wait_ns(pthread_cond_t *cond, pthread_mutex_t *lock,
+				uint64_t ns)
+{
+	uint64_t until = clock_now_ns() + ns;
+	const struct timespec ts = { until / 1000000000ULL,
+				     until % 1000000000ULL };
+
+	pthread_cond_timedwait(cond, lock, &ts);
 }
 
 #endif

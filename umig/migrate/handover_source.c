@@ -226,8 +226,8 @@ static void act(struct handover *h, enum handover_action action)
 	case HANDOVER_REMOVE_RECORD:
 		return change_record(h, false);
 	case HANDOVER_RESET_LINK:
+		/* not closed: the sender still has its hooks in it */
 		channel_abort(m->ch);
-		m->ch = NULL;
 		return;
 	case HANDOVER_ASK_OPERATOR:
 		migration_enter(m, MIGRATE_HANDOVER_UNKNOWN);

@@ -8,7 +8,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -17,11 +16,17 @@
 #include "transport/tcp.h"
 #include "wire/msgs.h"
 
-/* Until all connections have come; and one, to say that it is one of them. */
+/*
+ * Until all connections have come, one after the other, each in a few round
+ * trips; and one, to say that it is one of them.
+ */
 #define COME_TIMEOUT_NS 10000000000ULL
+#define COME_EACH_NS 2000000000ULL
 #define JOIN_TIMEOUT_NS 2000000000ULL
-/* What is still on its way when the source ends a round is a few buffers. */
+/* That none brings a byte while the source waits for the end of a round. */
 #define WAIT_TIMEOUTS 5
+/* How often it is told what a frame that takes its time has brought. */
+#define COUNT_NS 1000000000ULL
 
 void inlets_init(struct inlets *l, struct migration *m, struct placer *placer)
 {
@@ -113,21 +118,37 @@ static int handle(struct inlet *i, const struct frame_in *in, struct err *err)
 	}
 }
 
+static void count_bytes(struct inlet *i)
+{
+	uint64_t now = channel_bytes_rx(i->ch);
+
+	atomic_fetch_add(&i->all->m->lane_bytes, now - i->counted);
+	i->counted = now;
+}
+
+/* Wait for the next frame, however long, and count its bytes as they come. */
+static int next_frame(struct inlet *i, struct frame_in *in)
+{
+	int rc;
+
+	do {
+		channel_set_deadline(i->ch, clock_now_ns() + COUNT_NS);
+		rc = channel_recv(i->ch, in, true);
+		count_bytes(i);
+	} while (rc == -ETIME);
+	return rc;
+}
+
 static void *run(void *arg)
 {
 	struct inlet *i = arg;
 	struct inlets *l = i->all;
-	uint64_t seen = channel_bytes_rx(i->ch), now;
 	struct err err = { 0 };
 	struct frame_in in;
 	int rc;
 
-	atomic_fetch_add(&l->m->lane_bytes, seen);
 	do {
-		rc = channel_recv(i->ch, &in, true);
-		now = channel_bytes_rx(i->ch);
-		atomic_fetch_add(&l->m->lane_bytes, now - seen);
-		seen = now;
+		rc = next_frame(i, &in);
 		if (rc)
 			err_set(&err, rc, "a further connection of the source: %s",
 				strerror(-rc));
@@ -173,7 +194,6 @@ static int start_inlet(struct inlets *l, struct inlet *i, struct channel *ch)
 	i->unpacked = malloc(WIRE_PAYLOAD_MAX);
 	if (!i->unpacked)
 		rc = -ENOMEM;
-	channel_set_deadline(ch, 0);
 	/* it may have nothing to bring for long: the first one keeps watch */
 	channel_set_timeout(ch, CHANNEL_TIMEOUT_NEVER);
 	i->all = l;
@@ -245,7 +265,8 @@ int inlets_open(struct inlets *l, const struct frame_in *in)
 	if (rc)
 		return migration_lost(m, rc);
 	l->nr = number - 1;
-	door_set_deadline(m->door, clock_now_ns() + COME_TIMEOUT_NS);
+	door_set_deadline(m->door, clock_now_ns() + COME_TIMEOUT_NS +
+					   l->nr * COME_EACH_NS);
 	while (rc >= 0 && came < l->nr) {
 		rc = let_in(l, token, l->nr);
 		came += rc > 0;
@@ -272,14 +293,39 @@ static int all_ended(struct inlets *l, uint32_t round, struct err *err)
 	return rc;
 }
 
+/*
+ * Lock held, but not all along: wait until all have ended @round.  The source,
+ * which waits for our word of it, hears that there is somebody.
+ */
+static int wait_ended(struct inlets *l, uint32_t round, struct err *err)
+{
+	uint64_t timeout_ns = WAIT_TIMEOUTS * l->m->params.peer_timeout_ns;
+	uint64_t bytes = 0, since = 0, now;
+	int rc;
+
+	while ((rc = all_ended(l, round, err)) == -EAGAIN) {
+		now = clock_now_ns();
+		if (!since || bytes != atomic_load(&l->m->lane_bytes))
+			since = now;
+		bytes = atomic_load(&l->m->lane_bytes);
+		if (now - since >= timeout_ns)
+			return err_set(err, -ETIMEDOUT,
+				       "the source has ended round %u on one connection, and goes on with it on none",
+				       round);
+		cond_wait_ns(&l->changed, &l->lock, MIGRATION_KEEPALIVE_NS);
+		pthread_mutex_unlock(&l->lock);
+		rc = migration_keep_alive(l->m);
+		pthread_mutex_lock(&l->lock);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
 int inlets_wait(struct inlets *l, uint32_t round)
 {
-	uint64_t until = clock_now_ns() +
-			 WAIT_TIMEOUTS * l->m->params.peer_timeout_ns;
-	const struct timespec ts = { until / 1000000000ULL,
-				     until % 1000000000ULL };
 	struct err err = { 0 };
-	int rc, late = 0;
+	int rc;
 
 	if (!l->nr)
 		return 0;
@@ -289,14 +335,10 @@ int inlets_wait(struct inlets *l, uint32_t round)
 			     "the source ended round %u in round %u", round,
 			     l->round);
 	else
-		while ((rc = all_ended(l, round, &err)) == -EAGAIN && !late)
-			late = pthread_cond_timedwait(&l->changed, &l->lock,
-						      &ts);
+		rc = wait_ended(l, round, &err);
 	if (!rc)
 		l->round++;
 	pthread_mutex_unlock(&l->lock);
-	if (rc == -EAGAIN)
-		rc = -ETIMEDOUT;
 	return rc ? err_set(&l->m->err, rc, "%s", err_text(&err)) : 0;
 }
 

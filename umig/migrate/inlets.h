@@ -29,7 +29,8 @@
 /**
  * struct inlet - One connection.
  *
- * Its thread's: @ch, @unpacker, @unpacked.
+ * Its thread's: @ch, @unpacker, @unpacked; @counted: bytes of it that are in the
+ * migration's count.
  * Under &inlets.lock: @fenced: the last round that it has ended; @err: why it
  * ended, with a code if that was not in order.
  */
@@ -39,6 +40,7 @@ struct inlet {
 	struct channel *ch;
 	struct unpacker unpacker;
 	uint8_t *unpacked;
+	uint64_t counted;
 
 	uint32_t fenced;
 	bool ended;
@@ -78,7 +80,8 @@ int inlets_open(struct inlets *l, const struct frame_in *in);
 
 /**
  * inlets_wait() - The source has ended @round: wait until all inlets have, and
- * open the next.
+ * open the next.  As long as they bring something it may take its time: the
+ * source hears that this end is alive.
  */
 int inlets_wait(struct inlets *l, uint32_t round);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/cond.h"
 #include "migrate/offers.h"
 #include "transport/dial.h"
 #include "transport/tcp.h"
@@ -18,7 +19,7 @@ void lanes_init(struct lanes *l, struct migration *m)
 {
 	*l = (struct lanes){ .m = m };
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_cond_init(&l->changed, NULL);
+	cond_init_monotonic(&l->changed);
 }
 
 void lanes_exit(struct lanes *l)
@@ -287,23 +288,40 @@ bool lanes_put(struct lanes *l, uint32_t round, const uint64_t *index,
 	return lane;
 }
 
+/*
+ * Until something changes, or not for long: lanes may take their time, and on
+ * the first channel nothing else moves meanwhile.  Lock held, but not all along.
+ */
+static int wait_for_change(struct lanes *l)
+{
+	int rc;
+
+	cond_wait_ns(&l->changed, &l->lock, MIGRATION_KEEPALIVE_NS);
+	pthread_mutex_unlock(&l->lock);
+	rc = migration_keep_alive(l->m);
+	pthread_mutex_lock(&l->lock);
+	return rc;
+}
+
 int lanes_fence(struct lanes *l, uint32_t round)
 {
-	unsigned int i;
+	struct lane *lane;
 	int rc = 0;
 
+	if (!l->nr)
+		return 0;
 	pthread_mutex_lock(&l->lock);
-	for (i = 0; i < l->nr && !rc; i++) {
-		struct lane *lane = &l->lane[i];
-
-		while (lane->nr == LANE_BATCHES && !(rc = error_locked(l)))
-			pthread_cond_wait(&l->changed, &l->lock);
+	for (lane = l->lane; lane < l->lane + l->nr && !rc; lane++) {
+		while (!(rc = error_locked(l)) && lane->nr == LANE_BATCHES &&
+		       !(rc = wait_for_change(l)))
+			;
 		if (!rc)
 			add_batch(lane, round)->fence = true;
 	}
-	for (i = 0; i < l->nr && !rc; i++)
-		while (!(rc = error_locked(l)) && l->lane[i].fenced != round)
-			pthread_cond_wait(&l->changed, &l->lock);
+	for (lane = l->lane; lane < l->lane + l->nr && !rc; lane++)
+		while (!(rc = error_locked(l)) && lane->fenced != round &&
+		       !(rc = wait_for_change(l)))
+			;
 	pthread_mutex_unlock(&l->lock);
 	return rc;
 }

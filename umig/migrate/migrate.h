@@ -30,10 +30,12 @@
  * @sealed: the connection is authenticated and encrypted,
  * @cipher: with this; empty if not.
  * @peer: the name of the other host in the peers file; empty if not sealed.
- * @verified: both ends digested all memory and the digests were equal.
+ * @verified: both ends digested all memory and the digests were equal, or, at the
+ *	destination, the source went on as if they were.
  * @total_ns: from the command to the destination's word that the guest runs.
  * @setup_ns: of it, until the first page could be sent.
- * @downtime_ns: the guest stood still this long, @verify_ns taken off.
+ * @downtime_ns: the guest stood still this long, @verify_ns taken off; also where
+ *	it runs on at the source.  The destination knows of @start_ns only.
  * @verify_ns: of the standstill, comparing memory.
  * @stop_ns: of the downtime: bringing vCPUs and devices to rest,
  * @last_round_ns: what was written and not sent yet,
@@ -57,7 +59,8 @@
  * @pages_plain: whole.
  * @pages_resent: times a page was sent again because the guest wrote it.
  * @pages_delta: source: times that it went as its changes only.
- * @pages_dirtied: pages that harvests reported, all rounds together.
+ * @pages_dirtied: pages that harvests reported, all rounds together; not those
+ *	that had to be taken as written because the log lost some.
  * @pages_remaining: still to send in this round, about.
  * @bytes_tx: written to the connection.
  * @bytes_rx: read from it.

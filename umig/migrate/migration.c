@@ -21,7 +21,9 @@
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
+/* A last word is worth so much silence, and waiting so long for a slow link. */
 #define GOODBYE_TIMEOUT_NS 2000000000ULL
+#define GOODBYE_NS 5000000000ULL
 /* A page takes no longer than this, on any link and any host: 256 KiB/s. */
 #define SLOWEST_PAGE_NS 16000000ULL
 
@@ -138,7 +140,7 @@ int migration_lost(struct migration *m, int rc)
 		return err_set(&m->err, rc,
 			       "the %s has been silent for %llu s: is it, or the network, down?",
 			       peer_name(m),
-			       (unsigned long long)m->params.peer_timeout_ns /
+			       (unsigned long long)channel_timeout(m->ch) /
 				       1000000000);
 	case -ETIME:
 		return err_set(&m->err, rc,
@@ -189,6 +191,18 @@ int migration_unexpected(struct migration *m, const struct frame_in *in,
 		       expected);
 }
 
+int migration_keep_alive(struct migration *m)
+{
+	uint64_t now = clock_now_ns();
+	int rc;
+
+	if (now - m->told_ns < MIGRATION_KEEPALIVE_NS)
+		return 0;
+	m->told_ns = now;
+	rc = channel_send_copy(m->ch, WIRE_KEEPALIVE, NULL, 0);
+	return rc ? migration_lost(m, rc) : 0;
+}
+
 void migration_goodbye(struct migration *m, int rc)
 {
 	uint16_t type = rc == -ECANCELED ? WIRE_CANCEL : WIRE_ERROR;
@@ -200,7 +214,7 @@ void migration_goodbye(struct migration *m, int rc)
 		return;
 	channel_set_cancellable(m->ch, false);
 	channel_set_timeout(m->ch, GOODBYE_TIMEOUT_NS);
-	channel_set_deadline(m->ch, 0);
+	channel_set_deadline(m->ch, clock_now_ns() + GOODBYE_NS);
 	if (!channel_send_copy(m->ch, type, text,
 			       n < WIRE_TEXT_MAX ? n : WIRE_TEXT_MAX))
 		channel_flush(m->ch);
@@ -237,6 +251,7 @@ int migration_open_channel(struct migration *m, int fd,
 		close(fd);
 		return rc;
 	}
+	m->told_ns = clock_now_ns();
 	m->rate = rate_limit(m);
 	channel_set_rate(m->ch, m->rate);
 	return 0;

@@ -61,6 +61,7 @@ struct migration {
 	uint16_t version;	/* of the wire, that both ends speak */
 	bool full_proof;	/* pages that are named are proved whole */
 	struct channel *ch;
+	uint64_t told_ns;	/* when it last carried our KEEPALIVE */
 	struct err err;
 	unsigned int codecs;	/* source: WIRE_CODEC_BIT()s of its peer's */
 	uint64_t state_bytes;	/* source: of the machine state sent */
@@ -135,7 +136,21 @@ int migration_lost(struct migration *m, int rc);
 int migration_unexpected(struct migration *m, const struct frame_in *in,
 			 const char *expected);
 
-/** migration_goodbye() - Best effort: tell the peer why this end gives up. */
+#define MIGRATION_KEEPALIVE_NS 1000000000ULL
+
+/**
+ * migration_keep_alive() - Show the peer that this end is busy, not gone; for
+ * whoever works, or waits for somebody else, for long.  Once a second at most.
+ *
+ * Return: 0, or -errno in words.
+ */
+int migration_keep_alive(struct migration *m);
+
+/**
+ * migration_goodbye() - Best effort, for a few seconds: tell the peer why this
+ * end gives up.  If much is queued before it on a slow link, the peer only sees
+ * the connection end.
+ */
 void migration_goodbye(struct migration *m, int rc);
 
 /** migration_proof_mode() - What both ends' HELLOs made of it. */

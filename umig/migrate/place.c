@@ -11,14 +11,23 @@
 
 #include "lib/bitmap.h"
 #include "mem/huge.h"
+#include "migrate/offers.h"
 #include "migrate/page_class.h"
 #include "wire/delta.h"
 #include "wire/pages.h"
 
 /* More offers than a source makes: see OFFERS_PER_PAGE in offering.c. */
 #define OFFERS_PER_PAGE 4
+/* Their numbers have 32 bits. */
+#define OFFERS_MAX (OFFERS_NONE - 1)
 /* Zero and plain pages are placed so many at a time. */
 #define CHUNK_PAGES WIRE_BATCH_PAGES
+
+static uint64_t offers_limit(uint64_t pages)
+{
+	return pages < OFFERS_MAX / OFFERS_PER_PAGE ? pages * OFFERS_PER_PAGE :
+						      OFFERS_MAX;
+}
 
 int placer_init(struct placer *p, const struct memslots *ms,
 		struct page_source *pages)
@@ -27,7 +36,7 @@ int placer_init(struct placer *p, const struct memslots *ms,
 		.ms = ms,
 		.pages = pages,
 		.proof = PROOF_SAMPLED,
-		.offers_limit = ms->pages * OFFERS_PER_PAGE,
+		.offers_limit = offers_limit(ms->pages),
 		.class = calloc(ms->pages, 1),
 		.populated = bitmap_alloc(ms->pages),
 		.huge = huge_usable() && !(pages && pages->shares),
@@ -53,7 +62,7 @@ void placer_exit(struct placer *p)
 	free(p->populated);
 	free(p->refused);
 	pthread_mutex_destroy(&p->lock);
-	*p = (struct placer){ 0 };
+	*p = (struct placer){ .fresh.uffd = -1 };
 }
 
 static int grow_offers(struct placer *p, uint32_t count)

@@ -94,6 +94,7 @@ struct placer {
 
 int placer_init(struct placer *p, const struct memslots *ms,
 		struct page_source *pages);
+/** placer_exit() - More than once, and after placer_init() failed, is fine. */
 void placer_exit(struct placer *p);
 
 /**

@@ -18,8 +18,13 @@
  * refused is sent whole next, which can't be refused.
  */
 #define FINAL_ROUNDS 3
-/* At the end of a round, what may not have arrived yet: the link's buffers. */
+/*
+ * At the end of a round, what may not have arrived yet: of each connection, what
+ * both ends' buffers hold; of a lane, its queue, too.
+ */
 #define IN_FLIGHT_PAGES 4096
+#define IN_FLIGHT_LANE_PAGES \
+	(IN_FLIGHT_PAGES + LANE_BATCHES * WIRE_BATCH_PAGES)
 
 /**
  * struct precopy - Live rounds.
@@ -27,6 +32,8 @@
  * @c: what is known of link and guest.
  * @harvested_ns: when the last harvest was,
  * @cost_ns: and what it took.
+ * @overflowed: the dirty log has lost pages, so that all of them had to be sent
+ *	again.
  * @told_ns: when @c was told of what is sent, and what had been by then:
  * @told_pages, @told_bytes.
  */
@@ -35,21 +42,32 @@ struct precopy {
 	struct converge c;
 	uint64_t harvested_ns;
 	uint64_t cost_ns;
+	bool overflowed;
 	uint64_t told_ns;
 	uint64_t told_pages;
 	uint64_t told_bytes;
 };
 
+/* All pages count as written, but not as the guest's doing. */
+static void lose_log(struct sender *s)
+{
+	uint64_t dirtied = s->m->live.pages_dirtied;
+
+	migration_warn(s->m,
+		       "the dirty log lost pages: all memory is sent again; start the VM with --dirty bitmap");
+	sender_written_all(s);
+	s->m->live.pages_dirtied = dirtied;
+}
+
+/* 0; 1: the log has lost pages; or -errno. */
 static int harvest(struct sender *s)
 {
 	struct migration *m = s->m;
 	int rc = m->ops->dirty_harvest(m->vm, sender_written, s);
 
 	if (rc == -EOVERFLOW) {
-		migration_warn(m,
-			       "the dirty log lost pages: all memory is sent again; start the VM with --dirty bitmap");
-		sender_written_all(s);
-		return 0;
+		lose_log(s);
+		return 1;
 	}
 	if (rc)
 		return err_set(&m->err, rc, "cannot read the dirty log: %s",
@@ -77,7 +95,8 @@ static void tell_sent(struct precopy *p, uint64_t now_ns)
 		      bytes - p->told_bytes);
 	m->live.bytes_s = p->c.byte_ps;
 	m->live.dirtied_s = p->c.dirty_ps;
-	m->live.end_ns = converge_end_ns(&p->c, m->live.pages_remaining);
+	m->live.end_ns = p->overflowed ? 0 :
+			 converge_end_ns(&p->c, m->live.pages_remaining);
 	p->told_ns = now_ns;
 	p->told_pages = sent;
 	p->told_bytes = bytes;
@@ -90,8 +109,13 @@ static int harvest_live(struct precopy *p)
 	uint64_t began_ns = clock_now_ns();
 	int rc = harvest(p->s);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
+	if (rc) {
+		p->overflowed = true;
+		/* nobody knows any more who writes how much */
+		p->c.limits.can_throttle = false;
+	}
 	converge_dirtied(&p->c, began_ns - p->harvested_ns,
 			 p->s->m->live.pages_dirtied - dirtied);
 	tell_sent(p, began_ns);
@@ -103,9 +127,9 @@ static int harvest_live(struct precopy *p)
 
 static uint64_t in_flight(const struct sender *s)
 {
-	uint64_t n = s->m->ms->pages;
+	uint64_t n = IN_FLIGHT_PAGES + s->out.lanes.nr * IN_FLIGHT_LANE_PAGES;
 
-	return n < IN_FLIGHT_PAGES ? n : IN_FLIGHT_PAGES;
+	return n < s->m->ms->pages ? n : s->m->ms->pages;
 }
 
 /* Send the pages of a live round, and harvest meanwhile. */
@@ -176,6 +200,10 @@ static int not_converging(struct precopy *p, const struct converge_round *r)
 	unsigned long long ms = p->c.predicted_ns / 1000000;
 	unsigned long long limit_ms = m->params.downtime_limit_ns / 1000000;
 
+	if (p->overflowed)
+		return err_set(&m->err, -ETIME,
+			       "the dirty log lost pages, and all memory was sent again: after %u rounds %llu pages are left, the guest would stand still for %llu ms: start the VM with --dirty bitmap, raise --downtime-limit (%llu ms) or use --on-timeout stop",
+			       r->number, left, ms, limit_ms);
 	if (p->c.reason == CONVERGE_TIMEOUT)
 		return err_set(&m->err, -ETIME,
 			       "not done within --timeout (%llu s): after %u rounds %llu pages are left, the guest would stand still for %llu ms: raise --timeout or --downtime-limit (%llu ms), or use --on-timeout stop",
@@ -278,10 +306,26 @@ static int final_round(struct sender *s)
 	return rc;
 }
 
+/* The last harvest.  The guest was stopped for the pages that were left then. */
+static int harvest_final(struct sender *s)
+{
+	const struct migrate_params *params = &s->m->params;
+	uint64_t pages = s->m->ms->pages;
+	uint64_t left = todo_count_next(&s->todo);
+	int rc = harvest(s);
+
+	if (rc <= 0)
+		return rc;
+	if (left == pages || params->on_timeout == MIGRATE_ON_TIMEOUT_STOP)
+		return 0;
+	return err_set(&s->m->err, -EOVERFLOW,
+		       "the dirty log lost pages when the guest was stopped, which would stand still until all memory was sent again: start the VM with --dirty bitmap, or use --on-timeout stop");
+}
+
 int precopy_final(struct sender *s)
 {
 	unsigned int i;
-	int rc = harvest(s);
+	int rc = harvest_final(s);
 
 	/* the guest stands still: nobody may draw this out */
 	migration_deadline(s->m, todo_count_next(&s->todo));

@@ -20,6 +20,8 @@ int precopy_live(struct sender *s);
  * precopy_final() - Send all that is left, the guest being stopped.
  *
  * When it returns 0 the destination has said that it has placed every page.
+ * -EOVERFLOW: the dirty log has lost pages only now, all of them would have to be
+ * sent, and the parameters say to abort.
  */
 int precopy_final(struct sender *s);
 

@@ -224,18 +224,14 @@ static int send_state(struct migration *m)
 /* Digest our memory while the destination does the same. */
 static int digest_memory(struct migration *m, digest_t *ours)
 {
-	uint64_t told = clock_now_ns();
 	uint32_t i;
 	int rc = 0;
 
 	for (i = 0; i < verify_chunks(m->ms) && !rc; i++) {
 		verify_digest(m->ms, i, &ours[i]);
-		if (clock_now_ns() - told < 1000000000ULL)
-			continue;
-		told = clock_now_ns();
-		rc = channel_send_copy(m->ch, WIRE_KEEPALIVE, NULL, 0);
+		rc = migration_keep_alive(m);
 	}
-	return rc ? migration_lost(m, rc) : 0;
+	return rc;
 }
 
 static int report_difference(struct migration *m, uint32_t chunk)
@@ -336,35 +332,51 @@ static int migrate(struct source *src)
 	return rc;
 }
 
-/*
- * The guest is ours: let it run as before.  What it needs may be on its way
- * back from the destination only now (a lock on a disk), hence the retries.
- */
-static void take_back(struct source *src)
+/* What it needs may be on its way back only now: a lock on a disk. */
+static int start_again(struct migration *m, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = 200000000 };
+	unsigned int tries;
+	int rc = 0;
+
+	for (tries = 0; tries < TAKE_BACK_TRIES; tries++) {
+		if (tries)
+			nanosleep(&pause, NULL);
+		*err = (struct err){ 0 };
+		rc = m->ops->start(m->vm, err);
+		/* it runs, or has ended for good */
+		if (!rc || rc == -ESHUTDOWN)
+			break;
+	}
+	return rc ? err_set(err, rc, "%s", strerror(-rc)) : 0;
+}
+
+/* The guest is ours: let it run as before. */
+static void take_back(struct source *src)
+{
 	struct migration *m = src->m;
-	struct err why = m->err, err = { 0 };
-	unsigned int tries = TAKE_BACK_TRIES;
+	struct err why = m->err, err;
 	int rc;
 
 	if (src->tracking)
 		m->ops->dirty_stop(m->vm);
 	if (!src->stopped)
 		return;
-	while ((rc = m->ops->start(m->vm, &err))) {
-		if (--tries) {
-			err = (struct err){ 0 };
-			nanosleep(&pause, NULL);
-			continue;
-		}
-		err_set(&err, rc, "%s", strerror(-rc));
-		m->err = (struct err){ 0 };
+	rc = start_again(m, &err);
+	m->ended_ns = clock_now_ns();
+	m->live.downtime_ns = m->ended_ns - src->stopped_ns -
+			      m->live.verify_ns;
+	if (!rc)
+		return;
+	m->err = (struct err){ 0 };
+	if (rc == -ESHUTDOWN)
+		err_set(&m->err, rc,
+			"the guest ended at the source as it was stopped: %.200s (the migration failed: %.200s)",
+			err_text(&err), err_text(&why));
+	else
 		err_set(&m->err, rc,
 			"the guest is STOPPED at the source and could not be started again: %.200s: mend that, then umig resume (the migration failed: %.200s)",
 			err_text(&err), err_text(&why));
-		return;
-	}
 }
 
 static void write_page_classes(struct source *src)

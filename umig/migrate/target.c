@@ -34,7 +34,6 @@
 #include "wire/msgs.h"
 
 #define HELLO_TIMEOUT_NS 10000000000ULL
-#define KEEPALIVE_NS 1000000000ULL
 /* So many pages without a proof, and more than with one, are no accident. */
 #define UNPROVEN_SUSPECT 1024
 /*
@@ -51,9 +50,9 @@
  * @unpacker: of those that are packed, to @unpacked.
  * @state: the machine state as far as it has come; its size in @state_total.
  * @state_loaded: it was complete, and is loaded.
+ * @digested: all of memory, for the source to compare.
  * @handover: from PREPARE on.
  * @fishing: the user was told of a source that names what it can't prove.
- * @told_ns: when the source last heard that this end is alive.
  */
 struct target {
 	struct migration *m;
@@ -64,9 +63,9 @@ struct target {
 	struct buf state;
 	uint32_t state_total;
 	bool state_loaded;
+	bool digested;
 	struct handover_target handover;
 	bool fishing;
-	uint64_t told_ns;
 };
 
 static int bad_frame(struct target *t, const struct frame_in *in)
@@ -86,15 +85,8 @@ static int reply(struct target *t, uint16_t type, const void *payload,
 /* A source that waits for an ACK must see that what it sent is being read. */
 static int keep_alive(struct target *t)
 {
-	uint64_t now = clock_now_ns();
-	int rc;
-
-	if (handover_target_ready(&t->handover) ||
-	    now - t->told_ns < KEEPALIVE_NS)
-		return 0;
-	t->told_ns = now;
-	rc = channel_send_copy(t->m->ch, WIRE_KEEPALIVE, NULL, 0);
-	return rc ? migration_lost(t->m, rc) : 0;
+	return handover_target_ready(&t->handover) ? 0 :
+						     migration_keep_alive(t->m);
 }
 
 static int on_offer(struct target *t, const struct frame_in *in)
@@ -234,6 +226,7 @@ static int on_verify(struct target *t)
 				  msg_digests_encode(room, digests, n));
 	free(digests);
 	m->live.verify_ns = clock_now_ns() - began;
+	t->digested = !rc;
 	return rc ? migration_lost(m, rc) : 0;
 }
 
@@ -264,6 +257,8 @@ static int on_prepare(struct target *t, const struct frame_in *in)
 
 	if (in->bytes != HANDOVER_ID_BYTES)
 		return bad_frame(t, in);
+	/* else the source would have ended it */
+	t->m->live.verified = t->digested;
 	rc = is_fit(t);
 	return rc ? rc : handover_target_prepare(&t->handover, in->payload);
 }

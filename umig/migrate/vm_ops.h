@@ -46,9 +46,10 @@ typedef void vm_dirty_fn(void *arg, uint64_t gfn, uint64_t pages);
  *	state don't change.  Idempotent.
  *
  * @start: the reverse: let devices and vCPUs run (on).  A guest that its
- *	operator has paused stays paused: that is part of the machine state.  At the destination
- *	it opens what only one host may have open (disks) first, and fails
- *	without having run or written anything if it can't.
+ *	operator has paused stays paused: that is part of the machine state.  At
+ *	the destination it opens what only one host may have open (disks) first,
+ *	and fails without having run or written anything if it can't.
+ *	-ESHUTDOWN: the guest has ended by itself, and never will run again.
  *
  * @dirty_start: from now on every write to RAM, by vCPUs or by device
  *	back-ends, is recorded.  Nothing is dirty at first.
@@ -57,7 +58,8 @@ typedef void vm_dirty_fn(void *arg, uint64_t gfn, uint64_t pages);
  *	once, in any order.  When it returns, the dirty state of every reported
  *	page has been cleared in hardware: a later write is reported again.
  *	With the VM stopped, a harvest is complete: nothing is left anywhere.
- *	-EOVERFLOW: the log lost pages; every page must be taken as dirty.
+ *	-EOVERFLOW: the log lost pages; every page must be taken as dirty.  It may
+ *	say so from then on until it is started anew.
  *
  * @dirty_stop: end recording.  Idempotent.
  *

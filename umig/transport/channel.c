@@ -280,11 +280,11 @@ static bool is_cancelled(const struct channel *ch)
 	return ch->cancelled && ch->cancellable;
 }
 
-/* Wait for progress of one direction, whose last was at @progress_ns. */
+/* Wait for progress, the last of which was at @progress_ns. */
 static int wait_progress(struct channel *ch, uint64_t since_ns,
-			 const uint64_t *progress_ns)
+			 uint64_t progress_ns)
 {
-	uint64_t from = *progress_ns > since_ns ? *progress_ns : since_ns;
+	uint64_t from = progress_ns > since_ns ? progress_ns : since_ns;
 	uint64_t until = from + ch->timeout_ns;
 	bool last = ch->deadline_ns && ch->deadline_ns < until;
 
@@ -376,7 +376,8 @@ void channel_abort(struct channel *ch)
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
 	(void)connect(ch->fd, &nobody, sizeof(nobody));
-	channel_close(ch);
+	ch->send_error = -ECONNRESET;
+	ch->recv_error = -ECONNRESET;
 }
 
 void channel_shutdown(struct channel *ch)
@@ -399,6 +400,11 @@ void channel_set_timeout(struct channel *ch, uint64_t timeout_ns)
 	ch->timeout_ns = timeout_ns;
 }
 
+uint64_t channel_timeout(const struct channel *ch)
+{
+	return ch->timeout_ns;
+}
+
 void channel_set_deadline(struct channel *ch, uint64_t deadline_ns)
 {
 	ch->deadline_ns = deadline_ns;
@@ -417,7 +423,7 @@ int channel_payload(struct channel *ch, void **room)
 	int rc;
 
 	while (ch->queued == SEND_BUFFERS && !ch->send_error) {
-		rc = wait_progress(ch, since, &ch->send_progress_ns);
+		rc = wait_progress(ch, since, ch->send_progress_ns);
 		if (rc)
 			return rc;
 	}
@@ -486,7 +492,7 @@ int channel_flush(struct channel *ch)
 	int rc;
 
 	while (ch->queued && !ch->send_error) {
-		rc = wait_progress(ch, since, &ch->send_progress_ns);
+		rc = wait_progress(ch, since, ch->send_progress_ns);
 		if (rc)
 			return rc;
 	}
@@ -563,6 +569,16 @@ static void drop_frame(struct channel *ch)
 		ch->head = ch->tail = 0;
 }
 
+/* A peer that takes long to take what it is to answer isn't silent. */
+static int wait_frame(struct channel *ch, uint64_t since_ns)
+{
+	uint64_t progress_ns = ch->recv_progress_ns;
+
+	if (progress_ns < ch->send_progress_ns)
+		progress_ns = ch->send_progress_ns;
+	return wait_progress(ch, since_ns, progress_ns);
+}
+
 int channel_recv(struct channel *ch, struct frame_in *in, bool wait)
 {
 	uint64_t since = clock_now_ns();
@@ -582,7 +598,7 @@ int channel_recv(struct channel *ch, struct frame_in *in, bool wait)
 			return -EAGAIN;
 		compact(ch);
 		if (wait)
-			rc = wait_progress(ch, since, &ch->recv_progress_ns);
+			rc = wait_frame(ch, since);
 		else
 			rc = pump(ch, 0);
 		if (rc)

@@ -35,7 +35,8 @@ struct frame_in {
  * @session: sealed: every frame travels in a record (sealed.h).  Copied, with
  *	its keys.
  * @cancel_fd: an eventfd: once readable, waits end with -ECANCELED; -1: none.
- * @timeout_ns: how long the peer may be silent, or refuse bytes.
+ * @timeout_ns: how long the peer may refuse bytes, or be silent without having
+ *	taken any.
  */
 int channel_open(struct channel **out, int fd, const struct session *session,
 		 int cancel_fd, uint64_t timeout_ns, struct err *err);
@@ -54,8 +55,11 @@ void channel_set_cancellable(struct channel *ch, bool cancellable);
 #define CHANNEL_TIMEOUT_NEVER (1ULL << 60)
 
 /**
- * channel_abort() - Close, and see to it that nothing that has been sent, but
- * not acknowledged by the peer's kernel, arrives any more.
+ * channel_abort() - End the connection, and see to it that nothing that has been
+ * sent, but not acknowledged by the peer's kernel, arrives any more.
+ *
+ * Sending, and waiting for a frame, fails with -ECONNRESET from now on.  The
+ * channel is still to be closed.
  */
 void channel_abort(struct channel *ch);
 
@@ -70,6 +74,9 @@ uint64_t channel_deadline(const struct channel *ch);
 
 /** channel_set_timeout() - Change the peer's timeout. */
 void channel_set_timeout(struct channel *ch, uint64_t timeout_ns);
+
+/** channel_timeout() - What it is. */
+uint64_t channel_timeout(const struct channel *ch);
 
 /**
  * channel_set_rate() - Send no more than @bytes_per_s, but for bursts of a
