@@ -18,6 +18,16 @@
  * are all that tells of them: before they are freed the children get copies.
  * What other processes have merged at these addresses is left alone, so the
  * areas' roots are kept, too: see struct umig_roots.
+ *
+ * What the account doesn't show:
+ *
+ * - Memory that mremap(2) moves before KSM has come by: it isn't at the addresses
+ *   of the bits any more.  KSM finds it there with its next pass.
+ * - A page that is shared to an address just when KSM appends a sharer for what it
+ *   has merged there before: the bit goes for that one.  KSM's next pass finds
+ *   that the page is another.
+ *
+ * Before that pass memory with such a page doesn't go offline.
  */
 #include "adopt.h"
 

@@ -56,6 +56,12 @@
  * - The number of mappings is held to KSM's max_page_sharing, which bounds the
  *   time of a walk over them.
  * - Where KSM keeps NUMA nodes apart (merge_across_nodes=0) so does this.
+ *
+ * Where the process had the same page at the same address before, in an area that
+ * it has unmapped since, and KSM hasn't noticed yet, KSM takes its old sharer for
+ * the new mapping's.  Then none is appended, and the page can't be reclaimed or
+ * migrated, until it is written or unmapped.  The account goes on naming it, so
+ * offlining and unloading are right.
  */
 
 /* Few enough that all of them are filled on one CPU as a rule: see merge(). */
