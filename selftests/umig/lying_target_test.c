@@ -294,6 +294,14 @@ static void offers_without_an_answer_end_it(void **state)
 	facing_assert_stayed(f, "in time");
 }
 
+/* Unread, it would look as silence to the source's kernel. */
+static void read_away(struct facing *f)
+{
+	while (recv(f->peer.fd, f->peer.payload, sizeof(f->peer.payload),
+		    MSG_DONTWAIT) > 0)
+		;
+}
+
 /* As fast as it goes, until the source hangs up. */
 static void refuse_without_end(struct facing *f)
 {
@@ -301,6 +309,7 @@ static void refuse_without_end(struct facing *f)
 	uint8_t many[4096 * 32], *at;
 
 	do {
+		read_away(f);
 		for (at = many; at < many + sizeof(many); at += 32) {
 			wire_frame_encode(at, WIRE_REFUSED, 16,
 					  f->peer.tx_sequence++);

@@ -12,7 +12,7 @@
 
 /* Offers for each page of RAM that a migration may make, over all rounds. */
 #define OFFERS_PER_PAGE 4
-/* Pages to be proven that are fetched at a time. */
+/* Offers ahead whose page, to be proven, is fetched. */
 #define PREFETCH_AHEAD 8
 
 static uint32_t offers_limit(uint64_t pages)
@@ -134,17 +134,17 @@ static bool answer_held(const struct answer_msg *msg, uint32_t at)
 	return msg->bitmap[at / 8] >> (at % 8) & 1;
 }
 
-/* Page of number @at of an answer will be named soon: its memory is far away. */
-static void prefetch_held(struct offering *o, const struct answer_msg *msg,
-			  uint32_t at)
+/* The first page that waits on offer @number will be named soon. */
+static void prefetch_held(struct offering *o, uint32_t number)
 {
 	const struct memslots *ms = o->m->ms;
-	uint32_t number = msg->first + at;
 	uint64_t index;
 
-	if (at >= msg->count || !answer_held(msg, at) ||
+	if (number >= o->offers.answered ||
+	    o->offers.offer[number].state != OFFER_HELD ||
 	    !offers_next_waiter(&o->offers, number, &index))
 		return;
+	/* its memory is far away */
 	proof_prefetch(nonces_find(&o->nonces, number), number,
 		       memslots_hva(ms, memslots_gfn(ms, index)));
 }
@@ -153,10 +153,9 @@ static void prefetch_held(struct offering *o, const struct answer_msg *msg,
  * A page that the destination lacks.  Twins can only be named by the channel that
  * carried the first of them: ours.
  */
-static int send_refused(struct offering *o, uint64_t index, uint32_t number,
-			bool twins)
+static int send_refused(struct offering *o, uint64_t index, uint32_t number)
 {
-	if (twins || !o->out->lanes.active)
+	if (o->twins || !o->out->lanes.active)
 		return dispatch_own(o->out, index, number);
 	return dispatch_any(o->out, index);
 }
@@ -171,23 +170,46 @@ static bool stop_waiting(struct offering *o, uint64_t index, uint32_t round)
 	return true;
 }
 
-/* All that wait on an offer which was answered. */
-static int send_waiters(struct offering *o, uint32_t number, bool held,
-			unsigned int *alone)
+/* A page that waited on offer @released; @alone: add one that any lane may have. */
+static int send_released(struct offering *o, uint64_t index,
+			 unsigned int *alone)
 {
-	bool twins = false;
-	uint64_t index, other;
+	uint32_t number = o->released;
+	uint64_t other;
+
+	o->twins |= offers_next_waiter(&o->offers, number, &other);
+	if (o->offers.offer[number].state == OFFER_HELD)
+		return send_held(o, index, number);
+	*alone += !o->twins;
+	return send_refused(o, index, number);
+}
+
+/* The next that waited on an offer which was answered; false: none is left. */
+static bool pop_released(struct offering *o, uint64_t *index, uint32_t *round)
+{
+	for (; offering_has_released(o); o->released++) {
+		if (offers_pop_waiter(&o->offers, o->released, index, round))
+			return true;
+		o->twins = false;
+		prefetch_held(o, o->released + 1 + PREFETCH_AHEAD);
+	}
+	return false;
+}
+
+int offering_send_released(struct offering *o)
+{
+	unsigned int i, alone = 0;
+	uint64_t index;
 	uint32_t round;
 	int rc = 0;
 
-	while (!rc && offers_pop_waiter(&o->offers, number, &index, &round)) {
-		if (!stop_waiting(o, index, round))
-			continue;
-		twins |= offers_next_waiter(&o->offers, number, &other);
-		*alone += !held && !twins;
-		rc = held ? send_held(o, index, number) :
-			    send_refused(o, index, number, twins);
+	for (i = 0; i < WIRE_BATCH_PAGES && !rc; i++) {
+		if (!pop_released(o, &index, &round))
+			break;
+		if (stop_waiting(o, index, round))
+			rc = send_released(o, index, &alone);
 	}
+	dispatch_climb(o->out, alone);
 	return rc;
 }
 
@@ -207,9 +229,8 @@ static int decode_answer(struct offering *o, struct answer_msg *msg,
 
 int offering_answer(struct offering *o, const struct frame_in *in)
 {
-	unsigned int alone = 0;
 	struct answer_msg msg;
-	uint32_t i, number;
+	uint32_t i;
 	int rc = decode_answer(o, &msg, in);
 
 	if (rc)
@@ -218,14 +239,11 @@ int offering_answer(struct offering *o, const struct frame_in *in)
 			migration_proof_mode(o->m));
 	if (rc)
 		return err_set(&o->m->err, rc, "out of memory for nonces");
-	for (i = 0; i < msg.count && !rc; i++) {
+	for (i = 0; i < msg.count; i++) {
 		bool held = answer_held(&msg, i);
 
-		prefetch_held(o, &msg, i + PREFETCH_AHEAD);
-		number = offers_answer(&o->offers, held);
+		offers_answer(&o->offers, held);
 		o->m->live.index_confirmed += held;
-		rc = send_waiters(o, number, held, &alone);
 	}
-	dispatch_climb(o->out, alone);
-	return rc;
+	return 0;
 }

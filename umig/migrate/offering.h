@@ -8,12 +8,14 @@
  *   digest known --> asked before? -- held --------> proof, named
  *                      | no  \------- refused -----> its bytes
  *                      v
- *                    OFFER, pending --ANSWER--> as above
- *                      |
- *                      \--written meanwhile--> cancelled: not sent in this round
+ *                    OFFER, pending --ANSWER--> released --a batch--> as above
+ *                      |                           |        at a time
+ *                      \---written meanwhile-------+--> cancelled: not sent in
+ *                                                       this round
  *
- * A page waits at most once a round, and none does when the round ends.  The
- * engine's thread only.
+ * A page waits at most once a round, and none does when the round ends.  As many
+ * as there are may wait for one ANSWER: hence it only releases them, and they go
+ * between other work.  The engine's thread only.
  */
 #ifndef UMIG_MIGRATE_OFFERING_H
 #define UMIG_MIGRATE_OFFERING_H
@@ -38,6 +40,9 @@
  * @pending: pages that wait, by dense index,
  * @round_of: and in which round they began to.
  * @collected: digests of the OFFER that is next, @nr_collected of them.
+ * @released: nobody waits on the offers before this one any more; on those from
+ *	here to @offers.answered pages may, which are released.
+ * @twins: more pages than one have waited on that one.
  */
 struct offering {
 	struct migration *m;
@@ -48,6 +53,8 @@ struct offering {
 	uint32_t *round_of;
 	digest_t collected[WIRE_BATCH_PAGES];
 	uint32_t nr_collected;
+	uint32_t released;
+	bool twins;
 };
 
 /** offering_init() - 0 or -ENOMEM; then offering_exit(), too. */
@@ -80,10 +87,22 @@ int offering_pages(struct offering *o, uint64_t first, const digest_t *digest,
 int offering_flush(struct offering *o);
 
 /**
- * offering_answer() - An ANSWER came: all pages that waited for it go out.
+ * offering_answer() - An ANSWER came: all pages that waited for it are released.
  * Returns as offering_pages().
  */
 int offering_answer(struct offering *o, const struct frame_in *in);
+
+/** offering_has_released() - Whether there may be pages that are released. */
+static inline bool offering_has_released(const struct offering *o)
+{
+	return o->released < o->offers.answered;
+}
+
+/**
+ * offering_send_released() - Some of the pages that are released go out, at most
+ * WIRE_BATCH_PAGES.  Returns as offering_pages().
+ */
+int offering_send_released(struct offering *o);
 
 /** offering_unanswered() - Whether an ANSWER is still to come. */
 static inline bool offering_unanswered(const struct offering *o)
@@ -91,13 +110,19 @@ static inline bool offering_unanswered(const struct offering *o)
 	return o->offers.answered < o->offers.nr;
 }
 
-/** offering_waiting() - Pages that wait, those included that are cancelled. */
+/**
+ * offering_waiting() - Pages that wait or are released, those included that are
+ * cancelled.
+ */
 static inline uint64_t offering_waiting(const struct offering *o)
 {
 	return o->offers.waiting;
 }
 
-/** offering_cancel() - @pages from @index on were written: they don't wait. */
+/**
+ * offering_cancel() - @pages from @index on were written: those that wait or are
+ * released don't go in this round.
+ */
 static inline void offering_cancel(struct offering *o, uint64_t index,
 				   uint64_t pages)
 {

@@ -132,20 +132,38 @@ static uint64_t in_flight(const struct sender *s)
 	return n < s->m->ms->pages ? n : s->m->ms->pages;
 }
 
+/* In the midst of a round. */
+static int harvest_due(struct precopy *p)
+{
+	uint64_t since_ns = clock_now_ns() - p->harvested_ns;
+
+	return since_ns < converge_harvest_ns(p->cost_ns) ? 0 :
+							    harvest_live(p);
+}
+
+/* What waits for answers; 0 or -errno. */
+static int settle(struct precopy *p)
+{
+	int rc;
+
+	while ((rc = sender_settle(p->s)) > 0) {
+		rc = harvest_due(p);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
 /* Send the pages of a live round, and harvest meanwhile. */
 static int send_pages(struct precopy *p)
 {
 	struct sender *s = p->s;
-	uint64_t now_ns;
 	int rc;
 
 	while ((rc = sender_batch(s)) > 0) {
-		now_ns = clock_now_ns();
-		if (converge_expired(&p->c, now_ns))
+		if (converge_expired(&p->c, clock_now_ns()))
 			break;
-		if (now_ns - p->harvested_ns < converge_harvest_ns(p->cost_ns))
-			continue;
-		rc = harvest_live(p);
+		rc = harvest_due(p);
 		if (rc)
 			return rc;
 	}
@@ -158,7 +176,7 @@ static int send_pages(struct precopy *p)
 	/* what still waits for its answer may have to be sent whole */
 	migration_deadline(s->m,
 			   in_flight(s) + offering_waiting(&s->offering));
-	return sender_settle(s);
+	return settle(p);
 }
 
 /* Send one live round, and fill what is known of it. */
@@ -298,8 +316,11 @@ static int final_round(struct sender *s)
 	do {
 		rc = sender_batch(s);
 	} while (rc > 0);
-	if (!rc)
-		rc = sender_settle(s);
+	if (!rc) {
+		do {
+			rc = sender_settle(s);
+		} while (rc > 0);
+	}
 	if (!rc)
 		rc = sender_end_round(s);
 	progress(s);

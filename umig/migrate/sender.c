@@ -10,8 +10,8 @@
 #include "wire/frame.h"
 #include "wire/msgs.h"
 
-/* One ANSWER to each OFFER, and a few REFUSED: twice as many as there may be. */
-#define HANDLED_A_BATCH 16
+/* Of what came back, so much is handled at a time: what a channel has room for. */
+#define HANDLED_BYTES (2 * (sizeof(struct wire_frame) + WIRE_PAYLOAD_MAX))
 
 _Static_assert(WIRE_BATCH_PAGES <= CLASSIFY_PAGES, "a batch is one run at most");
 
@@ -142,7 +142,7 @@ static int handle_refused(struct sender *s, const struct frame_in *in)
 	return 0;
 }
 
-/* 0 when a frame was handled, -EAGAIN if none is here and not @wait. */
+/* Bytes of the frame that was handled; -EAGAIN: none is here, and not @wait. */
 static int handle_one(struct sender *s, bool wait)
 {
 	struct frame_in in;
@@ -152,30 +152,58 @@ static int handle_one(struct sender *s, bool wait)
 		return rc;
 	switch (in.type) {
 	case WIRE_ANSWER:
-		return offering_answer(&s->offering, &in);
+		rc = offering_answer(&s->offering, &in);
+		break;
 	case WIRE_REFUSED:
-		return handle_refused(s, &in);
+		rc = handle_refused(s, &in);
+		break;
 	default:
-		return migration_unexpected(s->m, &in, "an answer to offers");
+		rc = migration_unexpected(s->m, &in, "an answer to offers");
 	}
+	return rc ? rc : (int)(sizeof(struct wire_frame) + in.bytes);
 }
 
 /*
- * What is here by now, but no more than an honest destination has to say of a
- * batch: one that talks without end must not keep us from the end of the round,
+ * What is here by now, which we had better take: a destination that can't get
+ * rid of what it has to say takes nothing from us.  But no more than could be
+ * here: one that talks without end must not keep us from the end of the round,
  * where its time is limited.
  */
 static int handle_some(struct sender *s)
 {
-	unsigned int i;
+	size_t bytes = 0;
 	int rc = 0;
 
-	for (i = 0; i < HANDLED_A_BATCH && !rc; i++)
+	while (bytes < HANDLED_BYTES && rc >= 0) {
 		rc = handle_one(s, false);
-	return rc == -EAGAIN ? 0 : rc;
+		if (rc > 0)
+			bytes += rc;
+	}
+	return rc < 0 && rc != -EAGAIN ? rc : 0;
 }
 
-int sender_batch(struct sender *s)
+/*
+ * What was written goes out, and what came is handled.
+ *
+ * This is behind each WIRE_BATCH_PAGES pages, wherever they come from: an OFFER
+ * and three frames of pages at most, since lanes may hand as many back.  While
+ * these wait for room nobody takes what comes but the channel's receive buffer.
+ * It has room for two frames, and what a destination has to say of a frame is
+ * shorter than that: one ANSWER, or a gfn for each page that it refuses.
+ */
+static int end_batch(struct sender *s)
+{
+	int rc = offering_flush(&s->offering);
+
+	if (!rc)
+		rc = dispatch_flush(&s->out);
+	if (!rc)
+		rc = handle_some(s);
+	return rc ? rc : dispatch_error(&s->out);
+}
+
+/* A batch of the to-do: 1: there is more; 0; or -errno. */
+static int send_batch(struct sender *s)
 {
 	unsigned int left = WIRE_BATCH_PAGES, n;
 	uint64_t first;
@@ -187,31 +215,46 @@ int sender_batch(struct sender *s)
 			rc = send_run(s, first, n);
 		left -= n;
 	} while (n && left && !rc && !todo_ends_batch(&s->todo));
-	if (!rc)
-		rc = offering_flush(&s->offering);
-	if (!rc)
-		rc = dispatch_flush(&s->out);
-	if (!rc)
-		rc = handle_some(s);
-	if (!rc)
-		rc = dispatch_error(&s->out);
-	if (rc)
-		return rc;
-	return n ? 1 : 0;
+	return rc ? rc : n > 0;
 }
 
-int sender_settle(struct sender *s)
+/* As send_batch(), of those that waited: there may always be more. */
+static int send_released(struct sender *s)
+{
+	int rc = offering_send_released(&s->offering);
+
+	return rc ? rc : 1;
+}
+
+int sender_batch(struct sender *s)
+{
+	int rc, more = offering_has_released(&s->offering) ?
+			       send_released(s) : send_batch(s);
+
+	if (more < 0)
+		return more;
+	rc = end_batch(s);
+	return rc ? rc : more;
+}
+
+/* Wait for the next answer: 1; 0: none is due; or -errno. */
+static int wait_answer(struct sender *s)
 {
 	int rc = offering_flush(&s->offering);
 
 	if (!rc)
 		rc = dispatch_flush_all(&s->out);
-	while (!rc && offering_unanswered(&s->offering)) {
-		rc = handle_one(s, true);
-		if (!rc)
-			rc = dispatch_flush_all(&s->out);
-	}
-	return rc;
+	if (rc || !offering_unanswered(&s->offering))
+		return rc;
+	rc = handle_one(s, true);
+	return rc < 0 ? rc : 1;
+}
+
+int sender_settle(struct sender *s)
+{
+	if (offering_has_released(&s->offering))
+		return sender_batch(s);
+	return wait_answer(s);
 }
 
 static int send_round_end(struct sender *s)

@@ -11,6 +11,7 @@
  *
  *   todo --take--> classify --zero, unknown--------------> dispatch --> channels
  *     |                \--known--> offering --held, refused--^
+ *     |                              \--pending--released--^
  *     \--written again meanwhile--> left to the next round
  */
 #ifndef UMIG_MIGRATE_SENDER_H
@@ -60,9 +61,10 @@ void sender_written(void *arg, uint64_t gfn, uint64_t pages);
 void sender_written_all(struct sender *s);
 
 /**
- * sender_batch() - Send the next pages of the round, and handle what came back.
+ * sender_batch() - Send the next pages of the round, at most WIRE_BATCH_PAGES,
+ * and handle what came back.
  *
- * Return: 1: there is more; 0: none is left (offers may be pending); or
+ * Return: 1: there is more; 0: none is left (some may wait on offers); or
  * -errno with words in the migration's err.
  */
 int sender_batch(struct sender *s);
@@ -73,7 +75,13 @@ int sender_batch(struct sender *s);
  */
 void sender_end_rounds(struct sender *s);
 
-/** sender_settle() - Wait until no page waits on an offer; flush. */
+/**
+ * sender_settle() - Wait for an answer, or send some of the pages that waited
+ * for one, at most WIRE_BATCH_PAGES; flush.
+ *
+ * Return: 1: pages may still wait; 0: none does, and all have gone out; or as
+ * sender_batch().
+ */
 int sender_settle(struct sender *s);
 
 /**
