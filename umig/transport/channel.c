@@ -125,11 +125,30 @@ static void arm_send(struct channel *ch)
 	ch->send_busy = true;
 }
 
+/*
+ * Make room behind @tail, if there is none or not that for a whole frame behind
+ * @head.  Not while a read is in flight, nor while a frame is handed out.
+ */
+static void compact(struct channel *ch)
+{
+	if (ch->taken || !ch->head ||
+	    (RECV_BUFFER_BYTES - ch->head >= FRAME_MAX &&
+	     ch->tail < RECV_BUFFER_BYTES))
+		return;
+	memmove(recv_buffer(ch), recv_buffer(ch) + ch->head,
+		ch->tail - ch->head);
+	ch->tail -= ch->head;
+	ch->head = 0;
+}
+
 static void arm_recv(struct channel *ch)
 {
 	struct io_uring_sqe *sqe;
 
-	if (ch->recv_busy || ch->recv_error || ch->tail == RECV_BUFFER_BYTES)
+	if (ch->recv_busy || ch->recv_error)
+		return;
+	compact(ch);
+	if (ch->tail == RECV_BUFFER_BYTES)
 		return;
 	sqe = get_sqe(ch);
 	io_uring_prep_recv(sqe, ch->fd, recv_buffer(ch) + ch->tail,
@@ -493,18 +512,6 @@ int channel_flush(struct channel *ch)
 	return ch->send_error;
 }
 
-/* Make room for a whole frame behind @head; not while a read is in flight. */
-static void compact(struct channel *ch)
-{
-	if (ch->recv_busy || !ch->head ||
-	    RECV_BUFFER_BYTES - ch->head >= FRAME_MAX)
-		return;
-	memmove(recv_buffer(ch), recv_buffer(ch) + ch->head,
-		ch->tail - ch->head);
-	ch->tail -= ch->head;
-	ch->head = 0;
-}
-
 /*
  * How much of the frame at @head is here; a record must be whole, and is opened
  * for that: 0, -EAGAIN, -EPROTO, -EBADMSG.
@@ -580,7 +587,6 @@ int channel_recv(struct channel *ch, struct frame_in *in, bool wait)
 			return ch->recv_error;
 		if (!wait && polled)
 			return -EAGAIN;
-		compact(ch);
 		if (wait)
 			rc = wait_progress(ch, since, &ch->recv_progress_ns);
 		else
