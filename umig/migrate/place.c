@@ -11,12 +11,11 @@
 
 #include "lib/bitmap.h"
 #include "mem/huge.h"
+#include "migrate/offers.h"
 #include "migrate/page_class.h"
 #include "wire/delta.h"
 #include "wire/pages.h"
 
-/* More offers than a source makes: see OFFERS_PER_PAGE in offering.c. */
-#define OFFERS_PER_PAGE 4
 /* Zero and plain pages are placed so many at a time. */
 #define CHUNK_PAGES WIRE_BATCH_PAGES
 
@@ -27,7 +26,7 @@ int placer_init(struct placer *p, const struct memslots *ms,
 		.ms = ms,
 		.pages = pages,
 		.proof = PROOF_SAMPLED,
-		.offers_limit = ms->pages * OFFERS_PER_PAGE,
+		.offers_limit = offers_limit(ms->pages),
 		.class = calloc(ms->pages, 1),
 		.populated = bitmap_alloc(ms->pages),
 		.huge = huge_usable() && !(pages && pages->shares),
