@@ -176,6 +176,19 @@ static void offers_with_colliding_digests(void **state)
 	offers_are_made_once_and_answered_in_order(true);
 }
 
+static void numbers_of_offers_never_wrap(void **state)
+{
+	(void)state;
+	assert_int_equal(offers_limit(1), OFFERS_PER_PAGE);
+	assert_int_equal(offers_limit(OFFERS_MAX / OFFERS_PER_PAGE - 1),
+			 OFFERS_MAX - OFFERS_PER_PAGE);
+	assert_int_equal(offers_limit(OFFERS_MAX / OFFERS_PER_PAGE),
+			 OFFERS_MAX);
+	/* times four these were none, in 32 bits or in 64 */
+	assert_int_equal(offers_limit(1ULL << 30), OFFERS_MAX);
+	assert_int_equal(offers_limit(1ULL << 62), OFFERS_MAX);
+}
+
 static void offers_end_at_their_limit(void **state)
 {
 	struct offers o;
@@ -261,6 +274,7 @@ int main(void)
 		cmocka_unit_test(received_map_is_complete_when_nothing_is_missing),
 		cmocka_unit_test(offers_by_digest),
 		cmocka_unit_test(offers_with_colliding_digests),
+		cmocka_unit_test(numbers_of_offers_never_wrap),
 		cmocka_unit_test(offers_end_at_their_limit),
 		cmocka_unit_test(duplicates_need_equal_bytes_and_the_same_round),
 		cmocka_unit_test(zero_pages_are_told_from_others_at_every_word),

@@ -10,17 +10,8 @@
 
 #include "wire/msgs.h"
 
-/* Offers for each page of RAM that a migration may make, over all rounds. */
-#define OFFERS_PER_PAGE 4
 /* Offers ahead whose page, to be proven, is fetched. */
 #define PREFETCH_AHEAD 8
-
-static uint32_t offers_limit(uint64_t pages)
-{
-	uint64_t limit = pages * OFFERS_PER_PAGE;
-
-	return limit < OFFERS_NONE ? limit : OFFERS_NONE - 1;
-}
 
 int offering_init(struct offering *o, struct migration *m,
 		  struct dispatch *out)

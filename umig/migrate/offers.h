@@ -24,6 +24,17 @@ enum offer_state {
 };
 
 #define OFFERS_NONE UINT32_MAX
+/* Offers for each page of RAM that a migration may make, over all rounds, */
+#define OFFERS_PER_PAGE 4
+/* and in all: twice as many slots, the table's, are still counted in 32 bits. */
+#define OFFERS_MAX (1U << 30)
+
+/** offers_limit() - Most that a source makes, and a destination takes. */
+static inline uint32_t offers_limit(uint64_t pages)
+{
+	return pages < OFFERS_MAX / OFFERS_PER_PAGE ?
+		       pages * OFFERS_PER_PAGE : OFFERS_MAX;
+}
 
 struct offer {
 	digest_t digest;

@@ -16,18 +16,8 @@
 #include "wire/delta.h"
 #include "wire/pages.h"
 
-/* More offers than a source makes: see OFFERS_PER_PAGE in offering.c. */
-#define OFFERS_PER_PAGE 4
-/* Their numbers have 32 bits. */
-#define OFFERS_MAX (OFFERS_NONE - 1)
 /* Zero and plain pages are placed so many at a time. */
 #define CHUNK_PAGES WIRE_BATCH_PAGES
-
-static uint64_t offers_limit(uint64_t pages)
-{
-	return pages < OFFERS_MAX / OFFERS_PER_PAGE ? pages * OFFERS_PER_PAGE :
-						      OFFERS_MAX;
-}
 
 int placer_init(struct placer *p, const struct memslots *ms,
 		struct page_source *pages)

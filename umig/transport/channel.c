@@ -72,6 +72,7 @@ struct channel {
 	int send_error;
 	uint64_t send_sequence;
 	uint64_t send_progress_ns;
+	bool sending;		/* the caller waits for it */
 	uint64_t bytes_tx;
 	uint64_t rate;		/* bytes a second, 0: no limit */
 	uint64_t send_from_ns;	/* not before, for @rate */
@@ -125,11 +126,33 @@ static void arm_send(struct channel *ch)
 	ch->send_busy = true;
 }
 
+/*
+ * Make room: for a whole frame behind @head; and while nobody takes frames, since
+ * we wait to send, behind @tail if there is none.  Where frames are taken that
+ * comes by itself: moving what is here for each of them would cost more than all
+ * else.  Not while a read is in flight, nor while a frame is handed out.
+ */
+static void compact(struct channel *ch)
+{
+	bool full = ch->sending && ch->tail == RECV_BUFFER_BYTES;
+
+	if (ch->taken || !ch->head ||
+	    (RECV_BUFFER_BYTES - ch->head >= FRAME_MAX && !full))
+		return;
+	memmove(recv_buffer(ch), recv_buffer(ch) + ch->head,
+		ch->tail - ch->head);
+	ch->tail -= ch->head;
+	ch->head = 0;
+}
+
 static void arm_recv(struct channel *ch)
 {
 	struct io_uring_sqe *sqe;
 
-	if (ch->recv_busy || ch->recv_error || ch->tail == RECV_BUFFER_BYTES)
+	if (ch->recv_busy || ch->recv_error)
+		return;
+	compact(ch);
+	if (ch->tail == RECV_BUFFER_BYTES)
 		return;
 	sqe = get_sqe(ch);
 	io_uring_prep_recv(sqe, ch->fd, recv_buffer(ch) + ch->tail,
@@ -416,6 +439,17 @@ static struct pieces *filling(struct channel *ch)
 	return &ch->pieces[(ch->first + ch->queued) % SEND_BUFFERS];
 }
 
+/* Wait for the kernel to take something. */
+static int wait_sent(struct channel *ch, uint64_t since_ns)
+{
+	int rc;
+
+	ch->sending = true;
+	rc = wait_progress(ch, since_ns, ch->send_progress_ns);
+	ch->sending = false;
+	return rc;
+}
+
 int channel_payload(struct channel *ch, void **room)
 {
 	uint64_t since = clock_now_ns();
@@ -423,7 +457,7 @@ int channel_payload(struct channel *ch, void **room)
 	int rc;
 
 	while (ch->queued == SEND_BUFFERS && !ch->send_error) {
-		rc = wait_progress(ch, since, ch->send_progress_ns);
+		rc = wait_sent(ch, since);
 		if (rc)
 			return rc;
 	}
@@ -492,23 +526,11 @@ int channel_flush(struct channel *ch)
 	int rc;
 
 	while (ch->queued && !ch->send_error) {
-		rc = wait_progress(ch, since, ch->send_progress_ns);
+		rc = wait_sent(ch, since);
 		if (rc)
 			return rc;
 	}
 	return ch->send_error;
-}
-
-/* Make room for a whole frame behind @head; not while a read is in flight. */
-static void compact(struct channel *ch)
-{
-	if (ch->recv_busy || !ch->head ||
-	    RECV_BUFFER_BYTES - ch->head >= FRAME_MAX)
-		return;
-	memmove(recv_buffer(ch), recv_buffer(ch) + ch->head,
-		ch->tail - ch->head);
-	ch->tail -= ch->head;
-	ch->head = 0;
 }
 
 /*
@@ -596,7 +618,6 @@ int channel_recv(struct channel *ch, struct frame_in *in, bool wait)
 			return ch->recv_error;
 		if (!wait && polled)
 			return -EAGAIN;
-		compact(ch);
 		if (wait)
 			rc = wait_frame(ch, since);
 		else

@@ -6,8 +6,10 @@
  * to be done to them, by the kernel into the socket.
  *
  * One thread owns a channel; nothing here is locked.  Whatever call waits also
- * moves bytes in the other direction, so that two ends that both send can't
- * wedge each other.
+ * moves bytes in the other direction, as far as there is room: who has asked for
+ * frames until there was none has room for the bytes of a whole one.  Two ends
+ * that both send can't wedge each other as long as one of them asks again before
+ * the other has more than that to say.
  */
 #ifndef UMIG_TRANSPORT_CHANNEL_H
 #define UMIG_TRANSPORT_CHANNEL_H
