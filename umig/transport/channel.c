@@ -69,10 +69,10 @@ struct channel {
 	uint64_t done_ns;	/* when the frame before was sent */
 	size_t sent;		/* of the first queued frame */
 	bool send_busy;
+	bool sending;		/* the caller waits for it */
 	int send_error;
 	uint64_t send_sequence;
 	uint64_t send_progress_ns;
-	bool sending;		/* the caller waits for it */
 	uint64_t bytes_tx;
 	uint64_t rate;		/* bytes a second, 0: no limit */
 	uint64_t send_from_ns;	/* not before, for @rate */
