@@ -6,7 +6,6 @@ import time
 from live import BenchError, NotMoved, WrongPage
 from live.contents import wrong_pages
 from live.guest import GAP_MS, HASTE, PRIVATE_END
-from live.warm import Warm
 
 PATIENCE_S = 300        # a busy machine may take a millisecond for a new page
 
@@ -103,27 +102,26 @@ def measure(pair, contents, load, hz, seconds, compare=True):
     Return: what was measured, as JSON has it; "completed" is false if it
     didn't end in time or was given up, with the reason in "why".
     """
-    room = Warm(contents.size)
-    contents.load(pair.source.guest, PRIVATE_END)
+    reserve = pair.tools.reserve
+    with reserve.giving(pair.source.process.pid):
+        contents.load(pair.source.guest, PRIVATE_END)
     pair.boot(load, hz)
     source_offset = _settle(pair, load, hz)
     result = {"completed": False, "nonzero_bytes": contents.nonzero_bytes()}
     if load.rate:
         result["pages_per_s"] = _rate_before(pair.source.guest)
     written = pair.source.guest.counters()["written"]
-    room.release(pair.target.process.pid)
-    wire, cpu = pair.link.wire_bytes(), _cpu(pair)
-    began = time.monotonic()
-    pair.migrate()
-    try:
-        reported = pair.wait(began + seconds)
+    with reserve.giving(pair.target.process.pid):
+        wire, cpu = pair.link.wire_bytes(), _cpu(pair)
+        began = time.monotonic()
+        pair.migrate()
+        try:
+            reported = pair.wait(began + seconds)
+        except (TimeoutError, NotMoved) as e:
+            result["why"] = (str(e) if isinstance(e, NotMoved) else
+                             "has not ended in time")
+            return result
         result["total_s"] = time.monotonic() - began
-    except (TimeoutError, NotMoved) as e:
-        result["why"] = (str(e) if isinstance(e, NotMoved) else
-                         "has not ended in time")
-        return result
-    finally:
-        room.end()
     cpu_end, gaps = _go_on(pair)
     result["wire_bytes"] = pair.link.wire_bytes() - wire
     for i, end in enumerate(("source", "target")):

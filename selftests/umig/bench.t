@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -24,6 +25,7 @@ from live.held import Held                                      # noqa: E402
 from live.measure import _gaps_ms                               # noqa: E402
 from live.modes import Mode, choose                             # noqa: E402
 from live.plan import DEFAULT, PARTS, Cell, cells               # noqa: E402
+from live.reserve import AHEAD, Reserve, meminfo               # noqa: E402
 from live.summary import summarize, table                       # noqa: E402
 from live.svg import plot                                       # noqa: E402
 
@@ -261,6 +263,31 @@ def test_blackout_needs_two_hundred_runs():
     runs.append(run("umig-sealed", part="blackout", blackout_ms=1000))
     assert claimed(runs, "blackout, idle: median")["holds"] is True
     assert claimed(runs, "blackout, idle: 99 of 100")["measured"] == 10
+
+
+def test_reserve_leaves_so_much_memory_free():
+    with Reserve(free=meminfo("MemFree") - (64 << 20)) as reserve:
+        reserve.fill()
+        # others take and free memory, too
+        assert 0 < reserve.held <= 1 << 30, reserve.held
+        reserve.free = meminfo("MemTotal")
+        reserve.fill()
+        assert reserve.held == 0, reserve.held
+
+
+def test_reserve_follows_who_takes_memory():
+    with Reserve() as reserve:
+        reserve.held = 1 << 30          # address space, untouched
+        reserve.fill = lambda: None
+        with reserve.giving(os.getpid()):
+            assert reserve.held == (1 << 30) - AHEAD, reserve.held
+            taken = b"x" * (64 << 20)
+            end = time.monotonic() + 20
+            while (reserve.held > (1 << 30) - AHEAD - len(taken) // 2 and
+                   time.monotonic() < end):
+                time.sleep(0.01)
+        assert reserve.held <= (1 << 30) - AHEAD - len(taken) // 2
+        assert reserve.held >= (1 << 30) - AHEAD - 2 * len(taken)
 
 
 def test_plot_is_xml_with_all_modes():
