@@ -32,8 +32,9 @@ PORT = 7000
 # What an emulated host can do in the time that real ones take for 50 ms.
 DOWNTIME = ("--downtime-limit", "300")
 
+# A machine that stands still for half a minute is no lockup, as for the hosts.
 CMDLINE = ("console=ttyS0 quiet loglevel=4 panic=-1 reboot=t mitigations=off "
-           "net.ifnames=0")
+           "net.ifnames=0 rcupdate.rcu_cpu_stall_timeout=300")
 
 
 def files():
