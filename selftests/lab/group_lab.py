@@ -13,13 +13,11 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
 from lab import scenario
 from lab.cluster import Cluster
-from lab.scenario import BUILD
 from lab.tap import Tap, check, diag
 
 CONTROL = "/run/umig/grouped.sock"
 RUN = ("umig run --group web --memory 96M --serial none --paused "
        f"--kernel /guest/vmlinuz --control {CONTROL}")
-BREAK_SYMBOL = 16
 BREAK_SHARERS = 32
 
 
@@ -65,7 +63,8 @@ def member(tap, host):
 def no_hooks(tap, host):
     """A kernel that the module can't hook."""
     with tap.case("a module without hooks says so, and what it means"):
-        host.sh(f"insmod /umig-debug.ko debug_break={BREAK_SYMBOL}; "
+        host.sh("insmod /umig-debug.ko "
+                f"debug_break={scenario.BREAK_SYMBOL}; "
                 "umig index gen-key > /run/key; umig index set-key /run/key")
         check(json.loads(host.sh("umig index info --json"))["mode"] == "scan",
               "the mode")
@@ -97,10 +96,9 @@ def no_groups(tap, host):
 def main():
     """The exit status."""
     tap = Tap()
-    debug = os.path.join(BUILD, "umig-debug.ko")
     with tap.lab("the lab"), Cluster(1, files=scenario.files(),
-                                     ko=[os.path.join(BUILD, "umig.ko"),
-                                         debug]) as lab:
+                                     ko=[scenario.KO, scenario.KO_DEBUG]
+                                     ) as lab:
         host, = lab.hosts
         no_module(tap, host)
         member(tap, host)

@@ -35,6 +35,9 @@ export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
+# A machine that stands still is no lockup.
+echo 300 > /proc/sys/kernel/hung_task_timeout_secs
+echo 60 > /proc/sys/kernel/watchdog_thresh
 for m in @MODULES@; do
 	modprobe $m || echo "WRONG guest: modprobe $m"
 done

@@ -198,6 +198,15 @@ def merge_with_image(lab, disk):
         scenario.wait_index(host)
 
 
+def touch(hosts, every):
+    """Write to every so manieth page of what stands in for guests."""
+    at = [len(host.stand_in.lines) for host in hosts]
+    for host in hosts:
+        host.stand_in.send(f"touch {every}\n")
+    for host, first in zip(hosts, at):
+        host.stand_in.wait_line(lambda line: line.text == "TOUCHED", 60, first)
+
+
 def hash_only(tap, lab, g, there):
     """Pages that both hosts have merged go as digests, under leases.  Returns
     what they take at the destination, as copies."""
@@ -237,6 +246,98 @@ def hash_only(tap, lab, g, there):
         ksm.settle(there)
         scenario.wait_index(there)
     return taken_bytes
+
+
+def load_hookless(host):
+    """A module that doesn't find what it is to hook, as on a kernel that has
+    no such function."""
+    host.sh("rmmod umig; insmod /umig-debug.ko share=1 "
+            f"debug_break={scenario.BREAK_SYMBOL}")
+    scenario.set_key(host)
+    check(scenario.index(host, "info")["mode"] == "scan", "it scans")
+    host.sh("until [ $(cat /sys/class/misc/umig/hashed_pages) -ge 2000 ]; "
+            "do usleep 100000; done", timeout=120)
+
+
+def from_hookless(tap, g, there):
+    """A host whose KSM can't be hooked gives no digests."""
+    with tap.case("from a host in mode scan all is sent, and it is said"):
+        here = g.process.host
+        load_hookless(here)
+        merged = int(here.sh(f"cat /proc/{g.process.pid()}/ksm_merging_pages"))
+        asked = scenario.index(there)["confirm_asked"]
+        migration = g.migrate(there)
+        check_moved(g, migration, there)
+        report = migration.report
+        diag(f"{merged} of its pages were merged")
+        check(merged > 2000, f"{merged} pages were there to be named")
+        pages = report["pages"]
+        check(pages["zero"] + pages["plain"] == pages["total"],
+              f"all that isn't zero was sent: {pages}")
+        check(report["index"]["offered"] == 0, "nothing was offered")
+        check("mode scan" in report["warning"] and
+              "dmesg" in report["warning"],
+              f"the warning names the mode: {report['warning']!r}")
+        check(scenario.index(here)["range_merged"] == 0,
+              "the module gave no digest")
+        check(scenario.index(there)["confirm_asked"] == asked,
+              "the destination wasn't asked for any")
+
+
+def to_hookless(tap, g, there):
+    """It finds what others name nevertheless, and looks at it first."""
+    here = g.process.host
+    with tap.case("to a host in mode scan merged pages go as digests, each is "
+                  "hashed again"):
+        ksm.settle(here)
+        scenario.wait_index(here)
+        scenario.wait_index(there)
+        before = scenario.index(there)
+        process = g.listen(there)
+        # Nobody tells the module that these have changed.
+        touch([there], 16)
+        migration = g.start_migration(process)
+        migration.finish()
+        check_moved(g, migration, there)
+        index = migration.report["index"]
+        after = scenario.wait_leases_given_back(there)
+        grown = {name: after[name] - before[name] for name in after}
+        diag(f"offered {index['offered']} confirmed {index['confirmed']} "
+             f"refused {index['refused']}, {grown['lease_rehashed']} hashed "
+             f"again, {grown['lease_mismatch']} of them something else, "
+             f"{grown['shared']} shared, {grown['share_copied']} copied, "
+             f"{grown['rescans']} scans")
+        check(migration.report["pages"]["held"] > 2000,
+              f"{migration.report['pages']['held']} pages held")
+        check(migration.report["warning"] == "", migration.report["warning"])
+        check(0 < index["confirmed"] < index["offered"],
+              f"some were not held any more: {index}")
+        check(grown["confirm_held"] >= index["confirmed"],
+              f"{grown['confirm_held']} leases taken")
+        check(grown["lease_rehashed"] >= grown["confirm_held"],
+              f"{grown['lease_rehashed']} hashed again of "
+              f"{grown['confirm_held']} leases")
+        check(grown["shared"] > 2000, f"{grown['shared']} pages shared")
+        check(after["share_adopted"] == 0, "nobody tells that ksmd adopts")
+        check(scenario.index(there, "info")["mode"] == "scan", "it still scans")
+
+
+def hooked_again(tap, g):
+    """The module as it was."""
+    with tap.case("its module goes, and copies what the guest shares"):
+        here = g.process.host
+        ksm.speed(here, *IDLE)
+        before = ksm.anon_bytes(here)
+        here.sh("rmmod umig")
+        grown = ksm.anon_bytes(here) - before
+        diag(f"memory grew by {grown >> 10} KiB")
+        check(grown > 2000 * 4096, f"by {grown} bytes alone")
+        here.sh("insmod /umig.ko")
+        scenario.set_key(here)
+        ksm.speed(here, 5000)
+        ksm.settle(here)
+        scenario.wait_index(here)
+        g.serial.check()
 
 
 def sharing(tap, g, there, copies_bytes):
@@ -305,11 +406,8 @@ def churn(tap, lab, g, there):
         migration = g.start_migration(process)
         touched = 0
         while migration.command.running():
-            for host in lab.hosts:
-                host.stand_in.send(f"touch {3 + touched % 5}\n")
+            touch(lab.hosts, 3 + touched % 5)
             touched += 1
-            for host in lab.hosts:
-                host.stand_in.wait_line(lambda line: True, 60, touched)
         migration.finish()
         diag(f"memory of both hosts touched {touched} times, refused "
              f"{migration.report['index']['refused']}")
@@ -324,12 +422,18 @@ def churn(tap, lab, g, there):
         check(after["lease_mismatch"] == 0, "no lease was of a wrong content")
 
 
-def stop_all(tap, lab, guests):
+def stop_dense(tap, dense, disk):
+    """Its work is done; what KSM is to settle on had better keep still."""
+    with tap.case("the dense writer ends, its disk is in order"):
+        dense.stop()
+        guest.fsck(disk)
+
+
+def stop_all(tap, lab, g, disk):
     """The end: file systems in order, nothing merged, no reference left."""
-    with tap.case("guests end, their disks are in order, the modules unload"):
-        for g, disk in guests:
-            g.stop()
-            guest.fsck(disk)
+    with tap.case("the guest ends, its disk is in order, the modules unload"):
+        g.stop()
+        guest.fsck(disk)
         for host in lab.hosts:
             host.stand_in.end_input()
             host.stand_in.wait(30)
@@ -342,7 +446,8 @@ def main():
     tap = Tap()
     disks = [guest.scratch(), guest.scratch(), Disk(guest.disk(), True)]
     with tap.lab("the lab"), Cluster(
-            2, files=scenario.files(), ko=scenario.KO, disks=disks) as lab:
+            2, files=scenario.files(), ko=[scenario.KO, scenario.KO_DEBUG],
+            disks=disks) as lab:
         a, b = lab.hosts
         scenario.introduce(a, b)
         g = Guest("g1", "/dev/vda", memory="192M", cpus=2,
@@ -357,11 +462,15 @@ def main():
         destination_killed(tap, lab, g, a)
         link_cut(tap, lab, g, b)
         without_key(tap, lab, g, b)
+        stop_dense(tap, dense, disks[1])
         copies_bytes = hash_only(tap, lab, g, a)
+        from_hookless(tap, g, b)
+        to_hookless(tap, g, a)
+        hooked_again(tap, g)
         sharing(tap, g, b, copies_bytes)
         written_after(tap, g, b)
         churn(tap, lab, g, a)
-        stop_all(tap, lab, ((g, disks[0]), (dense, disks[1])))
+        stop_all(tap, lab, g, disks[0])
     return tap.done()
 
 

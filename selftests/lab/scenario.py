@@ -28,12 +28,17 @@ UMIG = os.path.join(BUILD, "bin", "umig")
 MODULES = (os.path.join(BUILD, f"kernel-{kernels.wanted()}")
            if kernels.wanted() else BUILD)
 KO = os.path.join(MODULES, "umig.ko")
+# The module that can be broken on purpose, and what its debug_break says: a
+# function to be hooked isn't there.
+KO_DEBUG = os.path.join(MODULES, "umig-debug.ko")
+BREAK_SYMBOL = 16
 PORT = 7000
 # What an emulated host can do in the time that real ones take for 50 ms.
 DOWNTIME = ("--downtime-limit", "300")
 
+# A machine that stands still for half a minute is no lockup, as for the hosts.
 CMDLINE = ("console=ttyS0 quiet loglevel=4 panic=-1 reboot=t mitigations=off "
-           "net.ifnames=0")
+           "net.ifnames=0 rcupdate.rcu_cpu_stall_timeout=300")
 
 
 def files():

@@ -501,7 +501,8 @@ struct umig_events {
  * @hook_moves: page migration moved one.
  * @queue_lost: hook events that found the queue full; each led to a rescan.
  * @queue_len: pages waiting to be hashed, now; 0 means that the index is
- *	complete: a scan that is due or runs counts as one.
+ *	complete, in mode UMIG_MODE_SCAN as of the last scan: a scan that is due
+ *	or runs counts as one.
  * @rescans: scans of all memory, the one at load included.
  * @hashed: pages hashed for the index.
  * @hash_stale: pages that stopped being that merged page while hashed.
