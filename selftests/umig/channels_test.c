@@ -442,6 +442,27 @@ static void the_destination_hears_of_a_source_that_waits_for_a_lane(
 	assert_stayed(f);
 }
 
+/* Nothing but KEEPALIVE where further connections were asked for. */
+static void source_does_not_wait_for_the_token_without_end(void **state)
+{
+	struct fixture *f = *state;
+	struct migrate_report r;
+
+	f->end.params.peer_timeout_ns = 1000000000ULL;
+	end_start_source(&f->end, f->address);
+	raw_peer_accept(&f->peer[0], f->listen_fd);
+	assert_true(raw_peer_recv(&f->peer[0]));
+	raw_peer_hello(&f->peer[0], &f->end.vm.ms, f->end.vm.model, 0);
+	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_CHANNELS));
+	do {
+		raw_peer_send(&f->peer[0], WIRE_KEEPALIVE, NULL, 0);
+		usleep(50000);
+		migration_query(f->end.m, &r);
+	} while (!migrate_state_final(r.state) && r.total_ns < 20000000000ULL);
+	assert_stayed(f);
+	assert_non_null(strstr(f->end.last.error, "in time"));
+}
+
 static void source_keeps_the_guest_if_it_cannot_join(void **state)
 {
 	struct fixture *f = *state;
@@ -508,6 +529,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_destination_hears_of_a_source_that_waits_for_a_lane,
 			setup_large_source, teardown),
+		SOURCE_TEST(source_does_not_wait_for_the_token_without_end),
 		SOURCE_TEST(source_keeps_the_guest_if_it_cannot_join),
 		SOURCE_TEST(source_keeps_the_guest_if_a_connection_is_lost),
 	};

@@ -118,6 +118,7 @@ static int ask(struct lanes *l, unsigned int nr,
 	int rc;
 
 	memset(token, 0, WIRE_TOKEN_BYTES);
+	migration_deadline(m, 0);
 	rc = channel_send_copy(m->ch, WIRE_CHANNELS, payload,
 			       msg_channels_encode(payload, nr + 1, token));
 	if (rc)
@@ -125,6 +126,7 @@ static int ask(struct lanes *l, unsigned int nr,
 	rc = migration_recv(m, &in, true);
 	if (rc)
 		return rc;
+	channel_set_deadline(m->ch, 0);
 	if (in.type != WIRE_CHANNELS)
 		return migration_unexpected(m, &in, "CHANNELS");
 	if (msg_channels_decode(&given, token, in.payload, in.bytes) ||
