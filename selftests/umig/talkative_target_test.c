@@ -76,11 +76,8 @@ static void play_to_a_live_end(struct facing *f)
 /* It has sent the last round, the guest doesn't. */
 static void play_to_the_last_end(struct facing *f)
 {
-	uint8_t msg[sizeof(struct wire_round)];
-
 	play_to_a_live_end(f);
-	raw_peer_send(&f->peer, WIRE_ROUND_ACK, msg,
-		      msg_round_encode(msg, 1));
+	facing_acknowledge(f, 1);
 	facing_play_until(f, WIRE_ROUND_END);
 	assert_int_equal(f->end.vm.stops, 1);
 }
