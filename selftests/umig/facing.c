@@ -126,6 +126,15 @@ void facing_answer_hello(struct facing *f)
 		       WIRE_HELLO_DIGESTS);
 }
 
+void facing_meet_target(struct facing *f)
+{
+	raw_peer_connect(&f->peer, f->address);
+	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
+		       WIRE_HELLO_SOURCE);
+	assert_true(raw_peer_recv(&f->peer));
+	assert_int_equal(f->peer.type, WIRE_HELLO);
+}
+
 void facing_acknowledge(struct facing *f, uint32_t round)
 {
 	uint8_t msg[sizeof(struct wire_round)];
@@ -134,25 +143,36 @@ void facing_acknowledge(struct facing *f, uint32_t round)
 		      msg_round_encode(msg, round));
 }
 
-void facing_play_until(struct facing *f, uint16_t stage)
+void facing_play_along(struct facing *f)
 {
 	uint32_t round;
 
+	switch (f->peer.type) {
+	case WIRE_ROUND_END:
+		msg_round_decode(&round, f->peer.payload, f->peer.bytes);
+		facing_acknowledge(f, round);
+		break;
+	case WIRE_PREPARE:
+		raw_peer_send(&f->peer, WIRE_READY, NULL, 0);
+		break;
+	}
+}
+
+void facing_play_until(struct facing *f, uint16_t stage)
+{
 	while (raw_peer_recv(&f->peer)) {
 		if (f->peer.type == stage)
 			return;
-		switch (f->peer.type) {
-		case WIRE_ROUND_END:
-			msg_round_decode(&round, f->peer.payload,
-					 f->peer.bytes);
-			facing_acknowledge(f, round);
-			break;
-		case WIRE_PREPARE:
-			raw_peer_send(&f->peer, WIRE_READY, NULL, 0);
-			break;
-		}
+		facing_play_along(f);
 	}
 	fail_msg("the source never sent %s", wire_type_name(stage));
+}
+
+void facing_assert_says(struct facing *f, const char *error)
+{
+	if (!strstr(f->end.last.error, error))
+		fail_msg("\"%s\" does not say \"%s\"", f->end.last.error,
+			 error);
 }
 
 void facing_assert_stayed(struct facing *f, const char *error)
@@ -161,7 +181,5 @@ void facing_assert_stayed(struct facing *f, const char *error)
 	assert_int_equal(f->end.last.state, MIGRATE_FAILED);
 	assert_true(f->end.vm.running);
 	assert_false(f->end.vm.tracking);
-	if (!strstr(f->end.last.error, error))
-		fail_msg("\"%s\" does not say \"%s\"", f->end.last.error,
-			 error);
+	facing_assert_says(f, error);
 }

@@ -65,14 +65,23 @@ void facing_meet_source(struct facing *f);
 /** facing_answer_hello() - The same, and it is answered. */
 void facing_answer_hello(struct facing *f);
 
+/** facing_meet_target() - The peer is let in by a destination that listens. */
+void facing_meet_target(struct facing *f);
+
 /** facing_acknowledge() - All of @round has come. */
 void facing_acknowledge(struct facing *f, uint32_t round);
+
+/** facing_play_along() - Answer what came last, without keeping anything. */
+void facing_play_along(struct facing *f);
 
 /**
  * facing_play_until() - Play along, without keeping anything, until the source
  * sends @stage.
  */
 void facing_play_until(struct facing *f, uint16_t stage);
+
+/** facing_assert_says() - It failed, and @error is part of its words. */
+void facing_assert_says(struct facing *f, const char *error);
 
 /** facing_assert_stayed() - It failed, says @error; the guest runs there. */
 void facing_assert_stayed(struct facing *f, const char *error);
