@@ -16,8 +16,7 @@
 #include <cmocka.h>
 
 #include "transport/tcp.h"
-#include "umig/end.h"
-#include "umig/raw_peer.h"
+#include "umig/facing.h"
 #include "wire/hello.h"
 #include "wire/msgs.h"
 
@@ -26,46 +25,47 @@
 /* Twice what a lane's queue holds. */
 #define MANY (8 * WIRE_BATCH_PAGES)
 
-/** struct fixture - The engine's end, and the peer's: first [0], further. */
+/**
+ * struct fixture - The engine's end, and its peer's connections.
+ * @facing: the end, and the first of them.
+ * @further: the others.
+ * @token: who brings it may join.
+ */
 struct fixture {
-	struct end end;
-	struct raw_peer peer[3];
-	char address[32];
-	int listen_fd;
+	struct facing facing;
+	struct raw_peer further[2];
 	uint8_t token[WIRE_TOKEN_BYTES];
 };
 
-static struct fixture *new_fixture(uint64_t high, bool source)
+static struct fixture *new_fixture(void)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	unsigned int i;
 
 	assert_non_null(f);
-	end_init(&f->end, LOW, high, source);
-	f->listen_fd = -1;
-	for (i = 0; i < 3; i++)
-		f->peer[i].fd = -1;
+	f->further[0].fd = f->further[1].fd = -1;
 	return f;
 }
 
 static int setup_target(void **state)
 {
-	struct fixture *f = new_fixture(HIGH, false);
+	struct fixture *f = new_fixture();
 
-	end_start_target(&f->end, f->address, sizeof(f->address));
+	facing_open_target(&f->facing, LOW, HIGH);
+	end_start_target(&f->facing.end, f->facing.address,
+			 sizeof(f->facing.address));
 	*state = f;
 	return 0;
 }
 
 static int setup_source_of(void **state, uint64_t high)
 {
-	struct fixture *f = new_fixture(high, true);
+	struct fixture *f = new_fixture();
 	uint64_t i;
 
+	facing_open_source(&f->facing, LOW, high);
 	for (i = 0; i < LOW + high; i++)
-		fake_vm_write(&f->end.vm, i, i + 1);
-	f->end.params.channels = 2;
-	f->listen_fd = raw_peer_listen(f->address, sizeof(f->address));
+		fake_vm_write(&f->facing.end.vm, i, i + 1);
+	f->facing.end.params.channels = 2;
 	*state = f;
 	return 0;
 }
@@ -85,12 +85,10 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	unsigned int i;
 
-	for (i = 0; i < 3; i++)
-		if (f->peer[i].fd >= 0)
-			raw_peer_close(&f->peer[i]);
-	if (f->listen_fd >= 0)
-		close(f->listen_fd);
-	end_exit(&f->end);
+	for (i = 0; i < 2; i++)
+		if (f->further[i].fd >= 0)
+			raw_peer_close(&f->further[i]);
+	facing_close(&f->facing);
 	free(f);
 	return 0;
 }
@@ -98,13 +96,11 @@ static int teardown(void **state)
 /* Ask for @channels connections, and be given the token. */
 static void ask(struct fixture *f, uint32_t channels)
 {
-	struct raw_peer *p = &f->peer[0];
+	struct raw_peer *p = &f->facing.peer;
 	uint8_t msg[sizeof(struct wire_channels)];
 	uint32_t n;
 
-	raw_peer_connect(p, f->address);
-	raw_peer_hello(p, &f->end.vm.ms, f->end.vm.model, WIRE_HELLO_SOURCE);
-	assert_true(raw_peer_recv(p));
+	facing_meet_target(&f->facing);
 	raw_peer_send(p, WIRE_CHANNELS, msg,
 		      msg_channels_encode(msg, channels, f->token));
 	if (channels < 2)
@@ -116,19 +112,20 @@ static void ask(struct fixture *f, uint32_t channels)
 	assert_int_equal(n, channels);
 }
 
+/* By further connection @i, from 0, as @number. */
 static void join(struct fixture *f, unsigned int i, uint32_t number)
 {
 	uint8_t msg[sizeof(struct wire_channels)];
 
-	raw_peer_connect(&f->peer[i], f->address);
-	raw_peer_send(&f->peer[i], WIRE_JOIN, msg,
+	raw_peer_connect(&f->further[i], f->facing.address);
+	raw_peer_send(&f->further[i], WIRE_JOIN, msg,
 		      msg_channels_encode(msg, number, f->token));
 }
 
 static void meet(struct fixture *f)
 {
 	ask(f, 2);
-	join(f, 1, 1);
+	join(f, 0, 1);
 }
 
 static void send_plain(struct raw_peer *p, uint32_t round, uint64_t gfn,
@@ -155,15 +152,15 @@ static void end_round(struct raw_peer *p, uint32_t round)
 
 static void sync_round(struct fixture *f, uint32_t round)
 {
-	end_round(&f->peer[1], round);
-	end_round(&f->peer[0], round);
-	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_ROUND_ACK));
+	end_round(&f->further[0], round);
+	end_round(&f->facing.peer, round);
+	assert_true(raw_peer_skip_to(&f->facing.peer, WIRE_ROUND_ACK));
 }
 
 static void take_over(struct fixture *f)
 {
 	static const uint8_t id[HANDOVER_ID_BYTES] = "a migration";
-	struct raw_peer *p = &f->peer[0];
+	struct raw_peer *p = &f->facing.peer;
 	uint64_t value = htole64(42);
 	uint8_t msg[64];
 
@@ -173,18 +170,16 @@ static void take_over(struct fixture *f)
 	assert_true(raw_peer_skip_to(p, WIRE_READY));
 	raw_peer_send(p, WIRE_GO, NULL, 0);
 	assert_true(raw_peer_skip_to(p, WIRE_STARTED));
-	assert_true(end_wait_final(&f->end));
-	assert_int_equal(f->end.last.state, MIGRATE_COMPLETED);
+	assert_true(end_wait_final(&f->facing.end));
+	assert_int_equal(f->facing.end.last.state, MIGRATE_COMPLETED);
 }
 
 static void assert_never_ran(struct fixture *f, const char *error)
 {
-	assert_true(end_wait_final(&f->end));
-	assert_int_equal(f->end.last.state, MIGRATE_FAILED);
-	assert_int_equal(f->end.vm.starts, 0);
-	if (!strstr(f->end.last.error, error))
-		fail_msg("\"%s\" does not say \"%s\"", f->end.last.error,
-			 error);
+	assert_true(end_wait_final(&f->facing.end));
+	assert_int_equal(f->facing.end.last.state, MIGRATE_FAILED);
+	assert_int_equal(f->facing.end.vm.starts, 0);
+	facing_assert_says(&f->facing, error);
 }
 
 static void assert_page(struct fixture *f, uint64_t index, uint64_t seed)
@@ -192,7 +187,7 @@ static void assert_page(struct fixture *f, uint64_t index, uint64_t seed)
 	uint8_t page[UMIG_PAGE_SIZE];
 
 	fake_page(page, seed);
-	assert_memory_equal(fake_vm_page(&f->end.vm, index), page,
+	assert_memory_equal(fake_vm_page(&f->facing.end.vm, index), page,
 			    sizeof(page));
 }
 
@@ -201,13 +196,13 @@ static void pages_of_both_make_the_guest(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	send_zero_all(&f->peer[0], 1);
+	send_zero_all(&f->facing.peer, 1);
 	sync_round(f, 1);
-	send_plain(&f->peer[1], 2, 3, 7);
-	send_plain(&f->peer[0], 2, 4, 8);
+	send_plain(&f->further[0], 2, 3, 7);
+	send_plain(&f->facing.peer, 2, 4, 8);
 	sync_round(f, 2);
 	/* in the next round the other brings it */
-	send_plain(&f->peer[0], 3, 3, 9);
+	send_plain(&f->facing.peer, 3, 3, 9);
 	sync_round(f, 3);
 	take_over(f);
 	assert_page(f, 3, 9);
@@ -220,15 +215,15 @@ static void who_has_not_the_token_stays_outside(void **state)
 
 	ask(f, 2);
 	f->token[5] ^= 1;
-	join(f, 2, 1);
-	assert_false(raw_peer_recv(&f->peer[2]));
+	join(f, 1, 1);
+	assert_false(raw_peer_recv(&f->further[1]));
 	f->token[5] ^= 1;
 	/* a number that there isn't */
-	raw_peer_close(&f->peer[2]);
-	join(f, 2, 2);
-	assert_false(raw_peer_recv(&f->peer[2]));
-	join(f, 1, 1);
-	send_zero_all(&f->peer[0], 1);
+	raw_peer_close(&f->further[1]);
+	join(f, 1, 2);
+	assert_false(raw_peer_recv(&f->further[1]));
+	join(f, 0, 1);
+	send_zero_all(&f->facing.peer, 1);
 	sync_round(f, 1);
 	take_over(f);
 }
@@ -238,13 +233,13 @@ static void a_number_is_given_once(void **state)
 	struct fixture *f = *state;
 
 	ask(f, 3);
+	join(f, 0, 1);
 	join(f, 1, 1);
-	join(f, 2, 1);
-	assert_false(raw_peer_recv(&f->peer[2]));
-	raw_peer_close(&f->peer[2]);
-	join(f, 2, 2);
-	send_zero_all(&f->peer[0], 1);
-	end_round(&f->peer[2], 1);
+	assert_false(raw_peer_recv(&f->further[1]));
+	raw_peer_close(&f->further[1]);
+	join(f, 1, 2);
+	send_zero_all(&f->facing.peer, 1);
+	end_round(&f->further[1], 1);
 	sync_round(f, 1);
 	take_over(f);
 }
@@ -254,10 +249,10 @@ static void nobody_joins_later(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	send_zero_all(&f->peer[0], 1);
+	send_zero_all(&f->facing.peer, 1);
 	sync_round(f, 1);
-	assert_int_equal(tcp_connect(f->address, -1, 1000000000ULL, NULL),
-			 -ECONNREFUSED);
+	assert_int_equal(tcp_connect(f->facing.address, -1, 1000000000ULL,
+				     NULL), -ECONNREFUSED);
 }
 
 static void one_channel_needs_no_asking(void **state)
@@ -274,15 +269,15 @@ static void no_ack_before_all_have_ended_the_round(void **state)
 	struct timeval tv = { .tv_usec = 200000 };
 
 	meet(f);
-	send_zero_all(&f->peer[0], 1);
-	end_round(&f->peer[0], 1);
-	setsockopt(f->peer[0].fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	assert_false(raw_peer_recv(&f->peer[0]));
-	send_plain(&f->peer[1], 1, 3, 7);
-	end_round(&f->peer[1], 1);
+	send_zero_all(&f->facing.peer, 1);
+	end_round(&f->facing.peer, 1);
+	setsockopt(f->facing.peer.fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	assert_false(raw_peer_recv(&f->facing.peer));
+	send_plain(&f->further[0], 1, 3, 7);
+	end_round(&f->further[0], 1);
 	tv = (struct timeval){ .tv_sec = 10 };
-	setsockopt(f->peer[0].fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_ROUND_ACK));
+	setsockopt(f->facing.peer.fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	assert_true(raw_peer_skip_to(&f->facing.peer, WIRE_ROUND_ACK));
 	assert_page(f, 3, 7);
 }
 
@@ -292,14 +287,14 @@ static void the_source_hears_of_who_waits_for_a_round(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	send_zero_all(&f->peer[0], 1);
-	end_round(&f->peer[0], 1);
-	f->peer[0].keepalive_too = true;
-	assert_true(raw_peer_recv(&f->peer[0]));
-	assert_int_equal(f->peer[0].type, WIRE_KEEPALIVE);
-	end_round(&f->peer[1], 1);
-	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_ROUND_ACK));
-	f->peer[0].keepalive_too = false;
+	send_zero_all(&f->facing.peer, 1);
+	end_round(&f->facing.peer, 1);
+	f->facing.peer.keepalive_too = true;
+	assert_true(raw_peer_recv(&f->facing.peer));
+	assert_int_equal(f->facing.peer.type, WIRE_KEEPALIVE);
+	end_round(&f->further[0], 1);
+	assert_true(raw_peer_skip_to(&f->facing.peer, WIRE_ROUND_ACK));
+	f->facing.peer.keepalive_too = false;
 	take_over(f);
 }
 
@@ -308,10 +303,10 @@ static void a_lost_connection_ends_no_round(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	send_zero_all(&f->peer[0], 1);
-	send_plain(&f->peer[1], 1, 3, 7);
-	raw_peer_close(&f->peer[1]);
-	end_round(&f->peer[0], 1);
+	send_zero_all(&f->facing.peer, 1);
+	send_plain(&f->further[0], 1, 3, 7);
+	raw_peer_close(&f->further[0]);
+	end_round(&f->facing.peer, 1);
 	assert_never_ran(f, "further connection");
 }
 
@@ -320,9 +315,9 @@ static void a_round_that_is_not_open_is_refused(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	send_plain(&f->peer[1], 2, 3, 7);
-	assert_false(raw_peer_recv(&f->peer[1]));
-	end_round(&f->peer[0], 1);
+	send_plain(&f->further[0], 2, 3, 7);
+	assert_false(raw_peer_recv(&f->further[0]));
+	end_round(&f->facing.peer, 1);
 	assert_never_ran(f, "pages of round 2 in round 1");
 }
 
@@ -331,10 +326,10 @@ static void pages_behind_the_round_are_refused(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	end_round(&f->peer[1], 1);
-	send_plain(&f->peer[1], 1, 3, 7);
-	assert_false(raw_peer_recv(&f->peer[1]));
-	raw_peer_send(&f->peer[0], WIRE_VERIFY, NULL, 0);
+	end_round(&f->further[0], 1);
+	send_plain(&f->further[0], 1, 3, 7);
+	assert_false(raw_peer_recv(&f->further[0]));
+	raw_peer_send(&f->facing.peer, WIRE_VERIFY, NULL, 0);
 	assert_never_ran(f, "behind the end of their round");
 }
 
@@ -344,10 +339,10 @@ static void what_is_named_does_not_come_that_way(void **state)
 	struct wire_duplicate dup = { .round = htole32(1) };
 
 	meet(f);
-	raw_peer_run(&f->peer[1], 1, 3, 1, WIRE_RUN_DUPLICATE, &dup,
+	raw_peer_run(&f->further[0], 1, 3, 1, WIRE_RUN_DUPLICATE, &dup,
 		     sizeof(dup));
-	assert_false(raw_peer_recv(&f->peer[1]));
-	end_round(&f->peer[0], 1);
+	assert_false(raw_peer_recv(&f->further[0]));
+	end_round(&f->facing.peer, 1);
 	assert_never_ran(f, "class 3");
 }
 
@@ -356,9 +351,9 @@ static void nor_does_anything_else(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	raw_peer_send(&f->peer[1], WIRE_GO, NULL, 0);
-	assert_false(raw_peer_recv(&f->peer[1]));
-	end_round(&f->peer[0], 1);
+	raw_peer_send(&f->further[0], WIRE_GO, NULL, 0);
+	assert_false(raw_peer_recv(&f->further[0]));
+	end_round(&f->facing.peer, 1);
 	assert_never_ran(f, "GO on a further connection");
 }
 
@@ -367,36 +362,25 @@ static void none_is_left_when_the_state_comes(void **state)
 	struct fixture *f = *state;
 
 	meet(f);
-	send_zero_all(&f->peer[0], 1);
+	send_zero_all(&f->facing.peer, 1);
 	sync_round(f, 1);
 	take_over(f);
-	assert_false(raw_peer_recv(&f->peer[1]));
+	assert_false(raw_peer_recv(&f->further[0]));
 }
 
 /* ---- the engine is the source ---- */
 
 static void meet_source(struct fixture *f)
 {
-	struct raw_peer *p = &f->peer[0];
+	struct raw_peer *p = &f->facing.peer;
 	uint8_t msg[sizeof(struct wire_channels)];
 
-	end_start_source(&f->end, f->address);
-	raw_peer_accept(p, f->listen_fd);
-	assert_true(raw_peer_recv(p));
-	raw_peer_hello(p, &f->end.vm.ms, f->end.vm.model, 0);
+	facing_answer_hello(&f->facing);
 	assert_true(raw_peer_recv(p));
 	assert_int_equal(p->type, WIRE_CHANNELS);
 	memset(f->token, 5, sizeof(f->token));
 	raw_peer_send(p, WIRE_CHANNELS, msg,
 		      msg_channels_encode(msg, 2, f->token));
-}
-
-static void assert_stayed(struct fixture *f)
-{
-	assert_true(end_wait_final(&f->end));
-	assert_int_equal(f->end.last.state, MIGRATE_FAILED);
-	assert_true(f->end.vm.running);
-	assert_false(f->end.vm.tracking);
 }
 
 static void source_joins_with_the_token(void **state)
@@ -406,18 +390,18 @@ static void source_joins_with_the_token(void **state)
 	uint32_t n;
 
 	meet_source(f);
-	raw_peer_accept(&f->peer[1], f->listen_fd);
-	assert_true(raw_peer_recv(&f->peer[1]));
-	assert_int_equal(f->peer[1].type, WIRE_JOIN);
-	assert_int_equal(msg_channels_decode(&n, token, f->peer[1].payload,
-					     f->peer[1].bytes), 0);
+	raw_peer_accept(&f->further[0], f->facing.listen_fd);
+	assert_true(raw_peer_recv(&f->further[0]));
+	assert_int_equal(f->further[0].type, WIRE_JOIN);
+	assert_int_equal(msg_channels_decode(&n, token, f->further[0].payload,
+					     f->further[0].bytes), 0);
 	assert_int_equal(n, 1);
 	assert_memory_equal(token, f->token, sizeof(token));
 	/* it ends the round there first */
-	assert_true(raw_peer_skip_to(&f->peer[1], WIRE_ROUND_END));
-	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_ROUND_END));
-	raw_peer_close(&f->peer[0]);
-	assert_stayed(f);
+	assert_true(raw_peer_skip_to(&f->further[0], WIRE_ROUND_END));
+	assert_true(raw_peer_skip_to(&f->facing.peer, WIRE_ROUND_END));
+	raw_peer_close(&f->facing.peer);
+	facing_assert_stayed(&f->facing, "");
 }
 
 /* A lane that takes its time holds up the first channel, too. */
@@ -427,60 +411,67 @@ static void the_destination_hears_of_a_source_that_waits_for_a_lane(
 	struct fixture *f = *state;
 	int few = 65536;
 
-	assert_int_equal(setsockopt(f->listen_fd, SOL_SOCKET, SO_RCVBUF, &few,
-				    sizeof(few)), 0);
-	f->end.params.peer_timeout_ns = 20000000000ULL;
+	assert_int_equal(setsockopt(f->facing.listen_fd, SOL_SOCKET, SO_RCVBUF,
+				    &few, sizeof(few)), 0);
+	f->facing.end.params.peer_timeout_ns = 20000000000ULL;
 	meet_source(f);
-	raw_peer_accept(&f->peer[1], f->listen_fd);
-	f->peer[0].keepalive_too = true;
+	raw_peer_accept(&f->further[0], f->facing.listen_fd);
+	f->facing.peer.keepalive_too = true;
 	do
-		assert_true(raw_peer_recv(&f->peer[0]));
-	while (f->peer[0].type != WIRE_KEEPALIVE);
-	assert_true(raw_peer_skip_to(&f->peer[1], WIRE_ROUND_END));
-	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_ROUND_END));
-	raw_peer_close(&f->peer[0]);
-	assert_stayed(f);
+		assert_true(raw_peer_recv(&f->facing.peer));
+	while (f->facing.peer.type != WIRE_KEEPALIVE);
+	assert_true(raw_peer_skip_to(&f->further[0], WIRE_ROUND_END));
+	assert_true(raw_peer_skip_to(&f->facing.peer, WIRE_ROUND_END));
+	raw_peer_close(&f->facing.peer);
+	facing_assert_stayed(&f->facing, "");
+}
+
+/* Nothing but KEEPALIVE where further connections were asked for. */
+static void source_does_not_wait_for_the_token_without_end(void **state)
+{
+	struct fixture *f = *state;
+	struct migrate_report r;
+
+	f->facing.end.params.peer_timeout_ns = 1000000000ULL;
+	facing_answer_hello(&f->facing);
+	assert_true(raw_peer_skip_to(&f->facing.peer, WIRE_CHANNELS));
+	do {
+		raw_peer_send(&f->facing.peer, WIRE_KEEPALIVE, NULL, 0);
+		usleep(50000);
+		migration_query(f->facing.end.m, &r);
+	} while (!migrate_state_final(r.state) && r.total_ns < 20000000000ULL);
+	facing_assert_stayed(&f->facing, "in time");
 }
 
 static void source_keeps_the_guest_if_it_cannot_join(void **state)
 {
 	struct fixture *f = *state;
 
-	shutdown(f->listen_fd, SHUT_RDWR);
-	close(f->listen_fd);
-	f->listen_fd = raw_peer_listen(f->address, sizeof(f->address));
-	end_start_source(&f->end, f->address);
-	raw_peer_accept(&f->peer[0], f->listen_fd);
-	assert_true(raw_peer_recv(&f->peer[0]));
-	raw_peer_hello(&f->peer[0], &f->end.vm.ms, f->end.vm.model, 0);
-	assert_true(raw_peer_skip_to(&f->peer[0], WIRE_CHANNELS));
-	close(f->listen_fd);
-	f->listen_fd = -1;
-	raw_peer_send(&f->peer[0], WIRE_CHANNELS, f->peer[0].payload,
-		      f->peer[0].bytes);
-	assert_stayed(f);
+	shutdown(f->facing.listen_fd, SHUT_RDWR);
+	close(f->facing.listen_fd);
+	f->facing.listen_fd = raw_peer_listen(f->facing.address,
+					      sizeof(f->facing.address));
+	facing_answer_hello(&f->facing);
+	assert_true(raw_peer_skip_to(&f->facing.peer, WIRE_CHANNELS));
+	close(f->facing.listen_fd);
+	f->facing.listen_fd = -1;
+	raw_peer_send(&f->facing.peer, WIRE_CHANNELS, f->facing.peer.payload,
+		      f->facing.peer.bytes);
+	facing_assert_stayed(&f->facing, "");
 }
 
 static void source_keeps_the_guest_if_a_connection_is_lost(void **state)
 {
 	struct fixture *f = *state;
 
-	f->end.params.downtime_limit_ns = 0;
+	f->facing.end.params.downtime_limit_ns = 0;
 	meet_source(f);
-	raw_peer_accept(&f->peer[1], f->listen_fd);
-	raw_peer_close(&f->peer[1]);
+	raw_peer_accept(&f->further[0], f->facing.listen_fd);
+	raw_peer_close(&f->further[0]);
 	/* what was lost is told, or is seen in the next round */
-	while (raw_peer_recv(&f->peer[0])) {
-		uint8_t msg[sizeof(struct wire_round)];
-		uint32_t n;
-
-		if (f->peer[0].type == WIRE_ROUND_END &&
-		    !msg_round_decode(&n, f->peer[0].payload,
-				      f->peer[0].bytes))
-			raw_peer_send(&f->peer[0], WIRE_ROUND_ACK, msg,
-				      msg_round_encode(msg, n));
-	}
-	assert_stayed(f);
+	while (raw_peer_recv(&f->facing.peer))
+		facing_play_along(&f->facing);
+	facing_assert_stayed(&f->facing, "");
 }
 
 #define TARGET_TEST(f) cmocka_unit_test_setup_teardown(f, setup_target, \
@@ -508,6 +499,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_destination_hears_of_a_source_that_waits_for_a_lane,
 			setup_large_source, teardown),
+		SOURCE_TEST(source_does_not_wait_for_the_token_without_end),
 		SOURCE_TEST(source_keeps_the_guest_if_it_cannot_join),
 		SOURCE_TEST(source_keeps_the_guest_if_a_connection_is_lost),
 	};

@@ -16,8 +16,7 @@
 #include <cmocka.h>
 
 #include "mem/huge.h"
-#include "umig/end.h"
-#include "umig/raw_peer.h"
+#include "umig/facing.h"
 #include "wire/msgs.h"
 #include "wire/pages.h"
 
@@ -28,15 +27,12 @@
 #define PAGES (LOW + HIGH)
 
 /**
- * struct fixture - The source, the peer, and what came in the last round.
+ * struct fixture - The source and the peer, and what came in the last round.
  * @came: how often each page came, by dense index.
  * @announced: how often each HUGE_PAGES pages were said to be dense.
  */
 struct fixture {
-	struct end end;
-	struct raw_peer peer;
-	char address[32];
-	int listen_fd;
+	struct facing facing;
 	unsigned int came[PAGES];
 	unsigned int announced[PAGES / HUGE_PAGES];
 };
@@ -46,11 +42,9 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	end_init(&f->end, LOW, HIGH, true);
+	facing_open_source(&f->facing, LOW, HIGH);
 	/* each page is there, or not, for itself */
-	madvise(f->end.vm.ram, PAGES * UMIG_PAGE_SIZE, MADV_NOHUGEPAGE);
-	f->peer.fd = -1;
-	f->listen_fd = raw_peer_listen(f->address, sizeof(f->address));
+	madvise(f->facing.end.vm.ram, PAGES * UMIG_PAGE_SIZE, MADV_NOHUGEPAGE);
 	*state = f;
 	return 0;
 }
@@ -59,11 +53,8 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	if (f->peer.fd >= 0)
-		raw_peer_close(&f->peer);
-	close(f->listen_fd);
-	assert_true(!f->end.m || end_wait_final(&f->end));
-	end_exit(&f->end);
+	facing_hang_up(&f->facing);
+	facing_close(&f->facing);
 	free(f);
 	return 0;
 }
@@ -73,16 +64,7 @@ static void write_pages(struct fixture *f, uint64_t first, unsigned int n)
 	uint64_t i;
 
 	for (i = first; i < first + n; i++)
-		fake_vm_write(&f->end.vm, i, i + 1);
-}
-
-static void meet(struct fixture *f)
-{
-	end_start_source(&f->end, f->address);
-	raw_peer_accept(&f->peer, f->listen_fd);
-	assert_true(raw_peer_recv(&f->peer));
-	assert_int_equal(f->peer.type, WIRE_HELLO);
-	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model, 0);
+		fake_vm_write(&f->facing.end.vm, i, i + 1);
 }
 
 /* It is of use only before the first of the pages. */
@@ -99,7 +81,7 @@ static void see_dense(struct fixture *f, uint64_t index, uint32_t pages)
 
 static void see_run(struct fixture *f, const struct pages_run *run)
 {
-	const struct memslots *ms = &f->end.vm.ms;
+	const struct memslots *ms = &f->facing.end.vm.ms;
 	uint64_t index;
 	uint32_t i;
 
@@ -119,8 +101,8 @@ static void see_frame(struct fixture *f, uint32_t round)
 	struct pages_run run;
 	int rc;
 
-	assert_int_equal(pages_reader_init(&reader, f->peer.payload,
-					   f->peer.bytes), 0);
+	assert_int_equal(pages_reader_init(&reader, f->facing.peer.payload,
+					   f->facing.peer.bytes), 0);
 	assert_int_equal(reader.round, round);
 	while ((rc = pages_reader_next(&reader, &run)) > 0)
 		see_run(f, &run);
@@ -134,20 +116,13 @@ static void see_round(struct fixture *f, uint32_t round)
 
 	memset(f->came, 0, sizeof(f->came));
 	memset(f->announced, 0, sizeof(f->announced));
-	while (raw_peer_recv(&f->peer) && f->peer.type == WIRE_PAGES)
+	while (raw_peer_recv(&f->facing.peer) &&
+	       f->facing.peer.type == WIRE_PAGES)
 		see_frame(f, round);
-	assert_int_equal(f->peer.type, WIRE_ROUND_END);
-	assert_int_equal(msg_round_decode(&ended, f->peer.payload,
-					  f->peer.bytes), 0);
+	assert_int_equal(f->facing.peer.type, WIRE_ROUND_END);
+	assert_int_equal(msg_round_decode(&ended, f->facing.peer.payload,
+					  f->facing.peer.bytes), 0);
 	assert_int_equal(ended, round);
-}
-
-static void acknowledge(struct fixture *f, uint32_t round)
-{
-	uint8_t msg[sizeof(struct wire_round)];
-
-	raw_peer_send(&f->peer, WIRE_ROUND_ACK, msg,
-		      msg_round_encode(msg, round));
 }
 
 /* All memory is of the first round. */
@@ -155,7 +130,7 @@ static void see_first_round(struct fixture *f)
 {
 	unsigned int i;
 
-	meet(f);
+	facing_answer_hello(&f->facing);
 	see_round(f, 1);
 	for (i = 0; i < PAGES; i++)
 		assert_int_equal(f->came[i], 1);
@@ -207,7 +182,7 @@ static void zeroes_are_no_gap(void **state)
 
 	write_pages(f, 2 * HUGE_PAGES, HUGE_PAGES);
 	for (i = 0; i < HUGE_PAGES; i += 2)
-		fake_vm_write(&f->end.vm, 2 * HUGE_PAGES + i, 0);
+		fake_vm_write(&f->facing.end.vm, 2 * HUGE_PAGES + i, 0);
 	see_first_round(f);
 	assert_announced(f, 0, 0, 1, 0);
 }
@@ -216,7 +191,7 @@ static void memory_of_another_kind_is_not(void **state)
 {
 	struct fixture *f = *state;
 
-	f->end.vm.ms.anonymous = false;
+	f->facing.end.vm.ms.anonymous = false;
 	write_pages(f, 0, PAGES);
 	see_first_round(f);
 	assert_announced(f, 0, 0, 0, 0);
@@ -230,7 +205,7 @@ static void later_rounds_have_nothing_to_announce(void **state)
 	write_pages(f, 0, PAGES);
 	see_first_round(f);
 	write_pages(f, 0, HUGE_PAGES);
-	acknowledge(f, 1);
+	facing_acknowledge(&f->facing, 1);
 	see_round(f, 2);
 	for (i = 0; i < PAGES; i++)
 		assert_int_equal(f->came[i], i < HUGE_PAGES);
@@ -241,7 +216,7 @@ static void an_older_destination_is_told_nothing(void **state)
 {
 	struct fixture *f = *state;
 
-	f->peer.version = WIRE_VERSION_DENSE - 1;
+	f->facing.peer.version = WIRE_VERSION_DENSE - 1;
 	write_pages(f, 0, PAGES);
 	see_first_round(f);
 	assert_announced(f, 0, 0, 0, 0);

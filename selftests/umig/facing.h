@@ -33,7 +33,25 @@ struct facing {
 	int listen_fd;
 };
 
-/* Set up a source that hasn't begun, or a destination that listens. */
+/**
+ * facing_open_source() - A source that hasn't begun, with so much memory, which
+ * is zero.
+ */
+void facing_open_source(struct facing *f, uint64_t low, uint64_t high);
+
+/** facing_open_target() - A destination that doesn't listen yet. */
+void facing_open_target(struct facing *f, uint64_t low, uint64_t high);
+
+/** facing_hang_up() - The peer goes, which ends a migration that has begun. */
+void facing_hang_up(struct facing *f);
+
+/** facing_close() - End both. */
+void facing_close(struct facing *f);
+
+/*
+ * The same as a test's set-up and teardown: a source that hasn't begun, half of
+ * its memory written, or a destination that listens; of little patience.
+ */
 int facing_init_source(void **state);
 int facing_init_target(void **state);
 int facing_exit(void **state);
@@ -47,11 +65,23 @@ void facing_meet_source(struct facing *f);
 /** facing_answer_hello() - The same, and it is answered. */
 void facing_answer_hello(struct facing *f);
 
+/** facing_meet_target() - The peer is let in by a destination that listens. */
+void facing_meet_target(struct facing *f);
+
+/** facing_acknowledge() - All of @round has come. */
+void facing_acknowledge(struct facing *f, uint32_t round);
+
+/** facing_play_along() - Answer what came last, without keeping anything. */
+void facing_play_along(struct facing *f);
+
 /**
  * facing_play_until() - Play along, without keeping anything, until the source
  * sends @stage.
  */
 void facing_play_until(struct facing *f, uint16_t stage);
+
+/** facing_assert_says() - It failed, and @error is part of its words. */
+void facing_assert_says(struct facing *f, const char *error);
 
 /** facing_assert_stayed() - It failed, says @error; the guest runs there. */
 void facing_assert_stayed(struct facing *f, const char *error);

@@ -18,67 +18,45 @@
 #include <cmocka.h>
 
 #include "migrate/handover.h"
-#include "umig/end.h"
-#include "umig/raw_peer.h"
+#include "umig/facing.h"
 #include "wire/hello.h"
 #include "wire/msgs.h"
 
 #define LOW 32
 #define HIGH 32
+#define TIMEOUT_NS 2000000000ULL
 
 static const uint8_t id[HANDOVER_ID_BYTES] = "a migration's id";
 
-struct fixture {
-	struct end end;
-	struct end second;	/* a real destination, for afterwards */
-	struct raw_peer peer;
-	char address[32];
-	int listen_fd;
-};
-
-static struct fixture *new_fixture(bool source)
+static struct facing *new_facing(void)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	unsigned int i;
+	struct facing *f = malloc(sizeof(*f));
 
-	end_init(&f->end, LOW, HIGH, source);
-	end_init(&f->second, LOW, HIGH, false);
-	f->end.params.peer_timeout_ns = 2000000000ULL;
-	f->listen_fd = f->peer.fd = -1;
-	for (i = 0; source && i < LOW; i++)
-		fake_vm_write(&f->end.vm, i, 1 + i);
+	assert_non_null(f);
 	return f;
 }
 
 static int setup_source(void **state)
 {
-	struct fixture *f = new_fixture(true);
+	struct facing *f = new_facing();
+	unsigned int i;
 
-	f->listen_fd = raw_peer_listen(f->address, sizeof(f->address));
+	facing_open_source(f, LOW, HIGH);
+	f->end.params.peer_timeout_ns = TIMEOUT_NS;
+	for (i = 0; i < LOW; i++)
+		fake_vm_write(&f->end.vm, i, 1 + i);
 	*state = f;
 	return 0;
 }
 
 static int setup_target(void **state)
 {
-	struct fixture *f = new_fixture(false);
+	struct facing *f = new_facing();
 
+	facing_open_target(f, LOW, HIGH);
+	f->end.params.peer_timeout_ns = TIMEOUT_NS;
 	end_start_target(&f->end, f->address, sizeof(f->address));
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->peer.fd >= 0)
-		raw_peer_close(&f->peer);
-	if (f->listen_fd >= 0)
-		close(f->listen_fd);
-	end_exit(&f->end);
-	end_exit(&f->second);
-	free(f);
 	return 0;
 }
 
@@ -126,47 +104,25 @@ static void mend_store(struct end *e)
 
 /* ---- the engine is the source, the peer plays the destination ---- */
 
-static void meet_source(struct fixture *f)
-{
-	end_start_source(&f->end, f->address);
-	raw_peer_accept(&f->peer, f->listen_fd);
-	assert_true(raw_peer_recv(&f->peer));
-	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model, 0);
-}
-
-static void answer(struct fixture *f)
-{
-	uint8_t round[sizeof(struct wire_round)];
-	uint32_t n;
-
-	if (f->peer.type == WIRE_ROUND_END) {
-		msg_round_decode(&n, f->peer.payload, f->peer.bytes);
-		raw_peer_send(&f->peer, WIRE_ROUND_ACK, round,
-			      msg_round_encode(round, n));
-	} else if (f->peer.type == WIRE_PREPARE) {
-		raw_peer_send(&f->peer, WIRE_READY, NULL, 0);
-	}
-}
-
 /* Play along until the source says @stage, for the @nth time. */
-static void play_until(struct fixture *f, uint16_t stage, unsigned int nth)
+static void play_until(struct facing *f, uint16_t stage, unsigned int nth)
 {
 	while (raw_peer_recv(&f->peer)) {
 		if (f->peer.type == stage && !--nth)
 			return;
-		answer(f);
+		facing_play_along(f);
 	}
 	fail_msg("the source never sent %s", wire_type_name(stage));
 }
 
-static void meet_until(struct fixture *f, uint16_t stage)
+static void meet_until(struct facing *f, uint16_t stage)
 {
 	f->end.params.verify = stage == WIRE_VERIFY;
-	meet_source(f);
+	facing_answer_hello(f);
 	play_until(f, stage, 1);
 }
 
-static void assert_ended(struct fixture *f, enum migrate_state state,
+static void assert_ended(struct facing *f, enum migrate_state state,
 			 bool running)
 {
 	assert_true(end_wait_final(&f->end));
@@ -177,36 +133,34 @@ static void assert_ended(struct fixture *f, enum migrate_state state,
 	assert_int_equal(f->end.vm.running, running);
 }
 
-static void assert_says(struct fixture *f, const char *words)
-{
-	if (!strstr(f->end.last.error, words))
-		fail_msg("\"%s\" does not say \"%s\"", f->end.last.error,
-			 words);
-}
-
 /* The guest stayed: it goes to a real destination at once. */
-static void migrates_now(struct fixture *f)
+static void migrates_now(struct facing *f)
 {
+	struct end *second = calloc(1, sizeof(*second));
 	char address[32];
 
+	assert_non_null(second);
 	assert_true(f->end.vm.running);
 	assert_phase(&f->end, 0);
 	migration_free(f->end.m);
 	f->end.m = NULL;
 	f->end.params.verify = true;
 	f->end.params.peer_timeout_ns = 5000000000ULL;
-	end_start_target(&f->second, address, sizeof(address));
+	end_init(second, LOW, HIGH, false);
+	end_start_target(second, address, sizeof(address));
 	end_start_source(&f->end, address);
 	assert_ended(f, MIGRATE_COMPLETED, false);
-	assert_true(end_wait_final(&f->second));
-	assert_true(f->second.vm.running);
+	assert_true(end_wait_final(second));
+	assert_true(second->vm.running);
 	assert_phase(&f->end, HANDOVER_PHASE_MOVED);
-	assert_phase(&f->second, HANDOVER_PHASE_STARTED);
-	assert_memory_equal(recorded(&f->end).id, recorded(&f->second).id,
+	assert_phase(second, HANDOVER_PHASE_STARTED);
+	assert_memory_equal(recorded(&f->end).id, recorded(second).id,
 			    HANDOVER_ID_BYTES);
+	end_exit(second);
+	free(second);
 }
 
-static void cancelled_at(struct fixture *f)
+static void cancelled_at(struct facing *f)
 {
 	assert_int_equal(migration_cancel(f->end.m), 0);
 	assert_ended(f, MIGRATE_CANCELLED, true);
@@ -216,11 +170,9 @@ static void cancelled_at(struct fixture *f)
 
 static void cancel_before_the_hello_is_answered(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
-	end_start_source(&f->end, f->address);
-	raw_peer_accept(&f->peer, f->listen_fd);
-	assert_true(raw_peer_recv(&f->peer));
+	facing_meet_source(f);
 	cancelled_at(f);
 }
 
@@ -238,9 +190,9 @@ static void cancel_at_the_end_of_a_round(void **state)
 
 static void cancel_in_the_last_round(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
-	meet_source(f);
+	facing_answer_hello(f);
 	play_until(f, WIRE_ROUND_END, 2);
 	assert_false(f->end.vm.running);
 	cancelled_at(f);
@@ -260,7 +212,7 @@ static void cancel_at_prepare(void **state)
 
 static void cancel_behind_ready_is_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_GO);
 	assert_int_equal(migration_cancel(f->end.m), -EBUSY);
@@ -270,7 +222,7 @@ static void cancel_behind_ready_is_refused(void **state)
 
 static void record_is_there_before_go(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 	uint8_t said[HANDOVER_ID_BYTES];
 	struct handover_record r;
 
@@ -278,7 +230,7 @@ static void record_is_there_before_go(void **state)
 	assert_phase(&f->end, 0);
 	assert_int_equal(f->peer.bytes, sizeof(said));
 	memcpy(said, f->peer.payload, sizeof(said));
-	answer(f);
+	facing_play_along(f);
 	play_until(f, WIRE_GO, 1);
 	r = recorded(&f->end);
 	assert_int_equal(r.phase, HANDOVER_PHASE_HANDOVER);
@@ -291,7 +243,7 @@ static void record_is_there_before_go(void **state)
 
 static void record_outlives_a_process_that_does_not_know(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 	struct err err = { 0 };
 
 	meet_until(f, WIRE_GO);
@@ -311,29 +263,29 @@ static void record_outlives_a_process_that_does_not_know(void **state)
 
 static void word_that_it_did_not_start_removes_the_record(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_GO);
 	raw_peer_send(&f->peer, WIRE_NOT_STARTED, "no disk", 7);
 	assert_ended(f, MIGRATE_FAILED, true);
-	assert_says(f, "no disk");
+	facing_assert_says(f, "no disk");
 	migrates_now(f);
 }
 
 static void error_after_go_is_such_a_word(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_GO);
 	raw_peer_send(&f->peer, WIRE_ERROR, "no memory", 9);
 	assert_ended(f, MIGRATE_FAILED, true);
-	assert_says(f, "no memory");
+	facing_assert_says(f, "no memory");
 	migrates_now(f);
 }
 
 static void settled_as_stayed_it_can_migrate_again(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_GO);
 	raw_peer_close(&f->peer);
@@ -346,7 +298,7 @@ static void settled_as_stayed_it_can_migrate_again(void **state)
 
 static void garbage_after_go_decides_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_GO);
 	raw_peer_send(&f->peer, WIRE_READY, NULL, 0);
@@ -359,24 +311,24 @@ static void garbage_after_go_decides_nothing(void **state)
 
 static void started_before_go_is_a_lie(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_PREPARE);
 	raw_peer_send(&f->peer, WIRE_STARTED, NULL, 0);
 	assert_ended(f, MIGRATE_FAILED, true);
-	assert_says(f, "STARTED");
+	facing_assert_says(f, "STARTED");
 	migrates_now(f);
 }
 
 static void without_a_record_go_is_not_said(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_PREPARE);
 	spoil_store(&f->end);
-	answer(f);
+	facing_play_along(f);
 	assert_ended(f, MIGRATE_FAILED, true);
-	assert_says(f, "vm.handover can't be written");
+	facing_assert_says(f, "vm.handover can't be written");
 	assert_true(raw_peer_recv(&f->peer));
 	assert_int_equal(f->peer.type, WIRE_ERROR);
 	mend_store(&f->end);
@@ -385,7 +337,7 @@ static void without_a_record_go_is_not_said(void **state)
 
 static void without_room_for_a_record_nothing_begins(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 	struct migration *m;
 	struct err err = { 0 };
 
@@ -399,7 +351,7 @@ static void without_room_for_a_record_nothing_begins(void **state)
 }
 
 /* Say nothing but KEEPALIVE until the source has left @stage. */
-static void draw_out(struct fixture *f)
+static void draw_out(struct facing *f)
 {
 	struct migrate_report r;
 	unsigned int i = 0;
@@ -413,12 +365,12 @@ static void draw_out(struct fixture *f)
 		 r.state != MIGRATE_HANDOVER_UNKNOWN);
 }
 
-static void drawn_out_at(struct fixture *f, uint16_t stage)
+static void drawn_out_at(struct facing *f, uint16_t stage)
 {
 	meet_until(f, stage);
 	draw_out(f);
 	assert_ended(f, MIGRATE_FAILED, true);
-	assert_says(f, "in time");
+	facing_assert_says(f, "in time");
 	migrates_now(f);
 }
 
@@ -439,7 +391,7 @@ static void keep_alives_do_not_draw_out_prepare(void **state)
 
 static void keep_alives_do_not_draw_out_the_hello(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	end_start_source(&f->end, f->address);
 	raw_peer_accept(&f->peer, f->listen_fd);
@@ -450,7 +402,7 @@ static void keep_alives_do_not_draw_out_the_hello(void **state)
 
 static void keep_alives_do_not_draw_out_the_handover(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	meet_until(f, WIRE_GO);
 	draw_out(f);
@@ -463,16 +415,7 @@ static void keep_alives_do_not_draw_out_the_handover(void **state)
 
 /* ---- the engine is the destination, the peer plays the source ---- */
 
-static void meet_target(struct fixture *f)
-{
-	raw_peer_connect(&f->peer, f->address);
-	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
-		       WIRE_HELLO_SOURCE);
-	assert_true(raw_peer_recv(&f->peer));
-	assert_int_equal(f->peer.type, WIRE_HELLO);
-}
-
-static void send_zeroes(struct fixture *f)
+static void send_zeroes(struct facing *f)
 {
 	struct {
 		struct wire_pages head;
@@ -490,7 +433,7 @@ static void send_zeroes(struct fixture *f)
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_ROUND_ACK));
 }
 
-static void send_state(struct fixture *f)
+static void send_state(struct facing *f)
 {
 	uint8_t msg[64];
 
@@ -498,9 +441,9 @@ static void send_state(struct fixture *f)
 		      msg_state_encode(msg, 8, 0, "a state", 8));
 }
 
-static void come_to_ready(struct fixture *f)
+static void come_to_ready(struct facing *f)
 {
-	meet_target(f);
+	facing_meet_target(f);
 	send_zeroes(f);
 	send_state(f);
 	raw_peer_send(&f->peer, WIRE_PREPARE, id, sizeof(id));
@@ -508,7 +451,7 @@ static void come_to_ready(struct fixture *f)
 	assert_phase(&f->end, 0);
 }
 
-static void assert_never_ran(struct fixture *f, enum migrate_state state)
+static void assert_never_ran(struct facing *f, enum migrate_state state)
 {
 	assert_ended(f, state, false);
 	assert_int_equal(f->end.vm.starts, 0);
@@ -526,7 +469,7 @@ static void note_phase(struct fake_vm *vm)
 
 static void record_is_there_before_the_guest_runs(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 	struct handover_record r;
 
 	come_to_ready(f);
@@ -550,7 +493,7 @@ static void start_slowly(struct fake_vm *vm)
 
 static void who_starts_slowly_is_heard_all_the_same(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	f->end.vm.on_start = start_slowly;
@@ -562,14 +505,14 @@ static void who_starts_slowly_is_heard_all_the_same(void **state)
 
 static void without_a_record_it_does_not_start(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	spoil_store(&f->end);
 	raw_peer_send(&f->peer, WIRE_GO, NULL, 0);
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_NOT_STARTED));
 	assert_never_ran(f, MIGRATE_FAILED);
-	assert_says(f, "vm.handover can't be written");
+	facing_assert_says(f, "vm.handover can't be written");
 	mend_store(&f->end);
 }
 
@@ -578,11 +521,11 @@ static void without_a_record_the_one_before_still_holds(void **state)
 {
 	struct handover_record moved = { .name = "vm", .peer = "there",
 					 .phase = HANDOVER_PHASE_MOVED };
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	assert_int_equal(handover_store_write(f->end.params.store, &moved,
 					      NULL), 0);
-	meet_target(f);
+	facing_meet_target(f);
 	send_zeroes(f);
 	send_state(f);
 	raw_peer_send(&f->peer, WIRE_PREPARE, id, sizeof(id));
@@ -597,21 +540,21 @@ static void without_a_record_the_one_before_still_holds(void **state)
 
 static void who_cannot_start_leaves_no_record(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	f->end.vm.fail_starts = 1;
 	raw_peer_send(&f->peer, WIRE_GO, NULL, 0);
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_NOT_STARTED));
 	assert_never_ran(f, MIGRATE_FAILED);
-	assert_says(f, "disk is in use");
+	facing_assert_says(f, "disk is in use");
 }
 
 /* GO and the end of the link: the guest runs, and nobody can be told. */
 static void go_from_a_source_that_vanishes_counts(void **state)
 {
 	const struct linger rst = { .l_onoff = 1 };
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	raw_peer_send(&f->peer, WIRE_GO, NULL, 0);
@@ -624,7 +567,7 @@ static void go_from_a_source_that_vanishes_counts(void **state)
 
 static void quit_overtakes_go(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	assert_int_equal(migration_cancel(f->end.m), 0);
@@ -635,7 +578,7 @@ static void quit_overtakes_go(void **state)
 
 static void quit_behind_go_is_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	raw_peer_send(&f->peer, WIRE_GO, NULL, 0);
@@ -646,9 +589,9 @@ static void quit_behind_go_is_refused(void **state)
 
 static void quit_at_pages(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
-	meet_target(f);
+	facing_meet_target(f);
 	send_zeroes(f);
 	assert_int_equal(migration_cancel(f->end.m), 0);
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_CANCEL));
@@ -657,9 +600,9 @@ static void quit_at_pages(void **state)
 
 static void quit_at_the_state(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
-	meet_target(f);
+	facing_meet_target(f);
 	send_zeroes(f);
 	send_state(f);
 	assert_int_equal(migration_cancel(f->end.m), 0);
@@ -669,20 +612,20 @@ static void quit_at_the_state(void **state)
 
 static void prepare_without_an_id_is_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
-	meet_target(f);
+	facing_meet_target(f);
 	send_zeroes(f);
 	send_state(f);
 	raw_peer_send(&f->peer, WIRE_PREPARE, id, sizeof(id) - 1);
 	assert_true(raw_peer_skip_to(&f->peer, WIRE_ERROR));
 	assert_never_ran(f, MIGRATE_FAILED);
-	assert_says(f, "malformed PREPARE");
+	facing_assert_says(f, "malformed PREPARE");
 }
 
 static void go_with_a_payload_is_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	raw_peer_send(&f->peer, WIRE_GO, "!", 1);
@@ -692,16 +635,18 @@ static void go_with_a_payload_is_refused(void **state)
 
 static void keep_alives_do_not_draw_out_ready(void **state)
 {
-	struct fixture *f = *state;
+	struct facing *f = *state;
 
 	come_to_ready(f);
 	draw_out(f);
 	assert_never_ran(f, MIGRATE_FAILED);
-	assert_says(f, "in time");
+	facing_assert_says(f, "in time");
 }
 
-#define SOURCE_TEST(f) cmocka_unit_test_setup_teardown(f, setup_source, teardown)
-#define TARGET_TEST(f) cmocka_unit_test_setup_teardown(f, setup_target, teardown)
+#define SOURCE_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, setup_source, facing_exit)
+#define TARGET_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, setup_target, facing_exit)
 
 int main(void)
 {

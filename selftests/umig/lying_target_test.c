@@ -8,7 +8,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -294,40 +293,6 @@ static void offers_without_an_answer_end_it(void **state)
 	facing_assert_stayed(f, "in time");
 }
 
-/* Unread, it would look as silence to the source's kernel. */
-static void read_away(struct facing *f)
-{
-	while (recv(f->peer.fd, f->peer.payload, sizeof(f->peer.payload),
-		    MSG_DONTWAIT) > 0)
-		;
-}
-
-/* As fast as it goes, until the source hangs up. */
-static void refuse_without_end(struct facing *f)
-{
-	const uint64_t gfn = 0;
-	uint8_t many[4096 * 32], *at;
-
-	do {
-		read_away(f);
-		for (at = many; at < many + sizeof(many); at += 32) {
-			wire_frame_encode(at, WIRE_REFUSED, 16,
-					  f->peer.tx_sequence++);
-			msg_refused_encode(at + sizeof(struct wire_frame), 1,
-					   &gfn, 1);
-		}
-	} while (send(f->peer.fd, many, sizeof(many), MSG_NOSIGNAL) > 0);
-}
-
-static void refusals_without_end_end_it(void **state)
-{
-	struct facing *f = *state;
-
-	facing_answer_hello(f);
-	refuse_without_end(f);
-	facing_assert_stayed(f, "in time");
-}
-
 int main(void)
 {
 #define T(name) \
@@ -355,7 +320,6 @@ int main(void)
 		T(answer_to_nothing_is_refused),
 		T(refusal_of_a_page_that_is_not_ours_is_refused),
 		T(offers_without_an_answer_end_it),
-		T(refusals_without_end_end_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

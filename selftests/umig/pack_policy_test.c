@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The choice of what to pack with, against a simulated migration: workers that
- * pack, a queue, a socket's buffer, a link and a receiver that unpacks.  "auto"
- * must never take 5 % longer than not packing at all, and come near the best
- * plan that could have been fixed.
+ * The choice of what to pack with, against a simulated migration (pack_sim.h).
+ * "auto" must never take 5 % longer than not packing at all, and come near the
+ * best plan that could have been fixed.
  */
 #include <errno.h>
 #include <math.h>
@@ -15,10 +14,10 @@
 #include <cmocka.h>
 
 #include "migrate/pack_policy.h"
+#include "umig/pack_sim.h"
 
-#define BATCH (2U << 20)
-#define QUEUE 8
-#define BOTH (WIRE_CODEC_BIT(WIRE_CODEC_LZ4) | WIRE_CODEC_BIT(WIRE_CODEC_ZSTD))
+#define BATCH SIM_BATCH
+#define BOTH SIM_CODECS
 #define MB 1e6
 /*
  * What finding out may cost at once: some batches packed, in seconds, and those
@@ -27,21 +26,7 @@
 #define START 0.015
 #define START_BATCHES 2
 
-/* In the order of the policy's own. */
-static const struct pack_plan plans[PACK_PLANS] = {
-	{ 0, 0 }, { WIRE_CODEC_LZ4, 0 }, { WIRE_CODEC_ZSTD, 1 },
-	{ WIRE_CODEC_ZSTD, 3 }, { WIRE_CODEC_ZSTD, 6 },
-};
-
-/* struct host - Bytes a second. */
-struct host {
-	const char *name;
-	double pack[PACK_PLANS];
-	double unpack[PACK_PLANS];
-	unsigned int workers;
-};
-
-static const struct host hosts[] = {
+static const struct sim_host hosts[] = {
 	{ "one slow worker",
 	  { 0, 400 * MB, 250 * MB, 150 * MB, 50 * MB },
 	  { 20e9, 2000 * MB, 800 * MB, 800 * MB, 800 * MB }, 1 },
@@ -56,15 +41,7 @@ static const struct host hosts[] = {
 	  { 20e9, 1500 * MB, 500 * MB, 500 * MB, 500 * MB }, 4 },
 };
 
-/* struct content - Packed bytes a byte; of every @every'th batch, @other. */
-struct content {
-	const char *name;
-	double ratio[PACK_PLANS];
-	unsigned int every;
-	double other;
-};
-
-static const struct content contents[] = {
+static const struct sim_content contents[] = {
 	{ "like memory", { 1, 0.45, 0.33, 0.30, 0.27 } },
 	{ "text", { 1, 0.30, 0.18, 0.16, 0.13 } },
 	{ "nearly empty", { 1, 0.03, 0.01, 0.01, 0.01 } },
@@ -79,175 +56,20 @@ static const double links[] = {
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 
-/* struct sim - A migration; times in seconds. */
-struct sim {
-	const struct host *host;
-	const struct content *content;
-	double link;
-	double link_later;	/* from batch @change on; 0: as before */
-	const struct content *content_later;
-	unsigned int change;
-	double worker[8];
-	double sent[QUEUE];	/* when the batch QUEUE before was on its way */
-	double accepted;	/* when the socket took the last byte */
-	double drained;		/* when the link is through with it */
-	double placed;		/* when the receiver is */
-	unsigned int words;	/* frames between two batches with little in them */
-	unsigned int batch;
-	unsigned int used[PACK_PLANS];
-	unsigned int raw_before;	/* used[0] at the change */
-};
-
-/* struct event - A batch that the socket takes at @at. */
-struct event {
-	struct pack_plan plan;
-	double bytes, busy, at;
-};
-
-static uint64_t ns(double s)
-{
-	return (uint64_t)(s * 1e9);
-}
-
-static unsigned int index_of(struct pack_plan plan)
-{
-	unsigned int i;
-
-	for (i = 0; i < PACK_PLANS; i++)
-		if (!memcmp(&plans[i], &plan, sizeof(plan)))
-			return i;
-	fail();
-	return 0;
-}
-
-static double ratio_of(const struct sim *s, unsigned int i)
-{
-	const struct content *c = s->content;
-
-	if (c->every && s->batch % (2 * c->every) < c->every)
-		return i ? c->other : 1;
-	return c->ratio[i];
-}
-
-static unsigned int next_worker(const struct sim *s)
-{
-	unsigned int i, first = 0;
-
-	for (i = 1; i < s->host->workers; i++)
-		if (s->worker[i] < s->worker[first])
-			first = i;
-	return first;
-}
-
-static void run_trial(struct sim *s, struct pack_policy *p, double *now)
-{
-	struct pack_plan plan;
-	unsigned int i;
-	double took;
-
-	if (!pack_policy_trial(p, &plan, ns(*now)))
-		return;
-	i = index_of(plan);
-	took = PACK_TRIAL_BYTES / s->host->pack[i];
-	*now += took;
-	pack_policy_tried(p, plan, PACK_TRIAL_BYTES,
-			  PACK_TRIAL_BYTES * ratio_of(s, i), ns(took),
-			  ns(*now));
-}
-
-/* What a socket holds grows with the link, within bounds. */
-static double buffer_bytes(double link)
-{
-	double bytes = link * 0.03;
-
-	return bytes < 128e3 ? 128e3 : bytes > 4e6 ? 4e6 : bytes;
-}
-
-/* The socket takes bytes while its buffer has room; the link drains it. */
-static void send_batch(struct sim *s, unsigned int i, double bytes,
-		       double ready, struct event *e)
-{
-	double start = ready > s->accepted ? ready : s->accepted;
-	double drained = start > s->drained ? start : s->drained;
-	double placed;
-
-	drained += bytes / s->link;
-	placed = drained > s->placed ? drained : s->placed;
-	placed += BATCH / s->host->unpack[bytes < BATCH ? i : 0];
-	s->placed = placed;
-	/* a receiver that is behind stops the link */
-	s->drained = placed;
-	s->accepted = s->drained - buffer_bytes(s->link) / s->link;
-	if (s->accepted < start + 1e-6)
-		s->accepted = start + 1e-6;
-	*e = (struct event){ plans[i], bytes, s->accepted - start,
-			     s->accepted };
-}
-
-static void step(struct sim *s, struct pack_policy *p, struct event *e)
-{
-	unsigned int w = next_worker(s), i;
-	double now = s->worker[w], took, ratio;
-
-	if (s->change && s->batch == s->change) {
-		s->raw_before = s->used[0];
-		s->link = s->link_later ? s->link_later : s->link;
-		s->content = s->content_later ? s->content_later : s->content;
-	}
-	if (now < s->sent[s->batch % QUEUE])
-		now = s->sent[s->batch % QUEUE];
-	run_trial(s, p, &now);
-	i = index_of(pack_policy_choose(p, ns(now)));
-	s->used[i]++;
-	ratio = ratio_of(s, i);
-	took = i ? BATCH / s->host->pack[i] : 0;
-	s->worker[w] = now + took;
-	pack_policy_packed(p, plans[i], BATCH, BATCH * ratio, ns(took),
-			   ns(now + took));
-	send_batch(s, i, BATCH * ratio, now + took, e);
-	s->sent[s->batch % QUEUE] = s->accepted;
-	s->batch++;
-}
-
-/* The policy hears of what was sent when it was, not before. */
-static double simulate(struct sim *s, const struct pack_option *option,
-		       unsigned int batches)
-{
-	struct pack_policy p;
-	struct event queue[QUEUE];
-	unsigned int heard = 0, i;
-
-	pack_policy_init(&p, option, BOTH, s->host->workers, 0);
-	while (s->batch < batches) {
-		double now = s->worker[next_worker(s)];
-
-		if (s->batch >= QUEUE && now < s->sent[s->batch % QUEUE])
-			now = s->sent[s->batch % QUEUE];
-		while (heard < s->batch && queue[heard % QUEUE].at <= now) {
-			struct event *e = &queue[heard++ % QUEUE];
-
-			pack_policy_sent(&p, e->plan, e->bytes, ns(e->busy),
-					 ns(e->at));
-		}
-		for (i = 0; i < s->words; i++)
-			pack_policy_unused(&p, pack_policy_choose(&p, ns(now)));
-		step(s, &p, &queue[s->batch % QUEUE]);
-	}
-	return s->placed;
-}
-
-static double run(const struct host *h, const struct content *c, double link,
-		  const char *text, unsigned int batches, struct sim *s)
+static double run(const struct sim_host *h, const struct sim_content *c,
+		  double link, const char *text, unsigned int batches,
+		  struct sim *s)
 {
 	struct pack_option option;
 
 	assert_int_equal(pack_option_parse(text, &option, NULL), 0);
 	*s = (struct sim){ .host = h, .content = c, .link = link };
-	return simulate(s, &option, batches);
+	return sim_run(s, &option, batches);
 }
 
-static double best_fixed(const struct host *h, const struct content *c,
-			 double link, unsigned int batches)
+static double best_fixed(const struct sim_host *h,
+			 const struct sim_content *c, double link,
+			 unsigned int batches)
 {
 	static const char *const fixed[] = {
 		"none", "lz4", "zstd:1", "zstd:3", "zstd:6",
@@ -331,7 +153,7 @@ static double compute_and_tell(struct cpu *c, double s, struct pack_policy *p)
 {
 	double took = compute(c, s);
 
-	pack_policy_ran(p, ns(took), ns(s));
+	pack_policy_ran(p, sim_ns(took), sim_ns(s));
 	return took;
 }
 
@@ -341,7 +163,7 @@ static double compute_beside(struct cpu *c, double s, unsigned int workers,
 {
 	double took = compute(c, s) * workers;
 
-	pack_policy_ran(p, ns(took), ns(s));
+	pack_policy_ran(p, sim_ns(took), sim_ns(s));
 	return took;
 }
 
@@ -352,14 +174,14 @@ static void try_crowded(struct sim *s, struct pack_policy *p, struct cpu *cpu)
 	unsigned int i;
 	double took;
 
-	if (!pack_policy_trial(p, &plan, ns(cpu->now)))
+	if (!pack_policy_trial(p, &plan, sim_ns(cpu->now)))
 		return;
-	i = index_of(plan);
+	i = sim_index(plan);
 	took = compute_beside(cpu, PACK_TRIAL_BYTES / s->host->pack[i], workers,
 			      p);
 	pack_policy_tried(p, plan, PACK_TRIAL_BYTES,
-			  PACK_TRIAL_BYTES * ratio_of(s, i), ns(took),
-			  ns(cpu->now));
+			  PACK_TRIAL_BYTES * sim_ratio(s, i), sim_ns(took),
+			  sim_ns(cpu->now));
 }
 
 /*
@@ -382,25 +204,26 @@ static double simulate_crowded(struct sim *s, double share,
 
 		compute_and_tell(&cpu, BATCH / 8e9, &p);
 		try_crowded(s, &p, &cpu);
-		i = index_of(pack_policy_choose(&p, ns(cpu.now)));
+		i = sim_index(pack_policy_choose(&p, sim_ns(cpu.now)));
 		s->used[i]++;
-		ratio = ratio_of(s, i);
+		ratio = sim_ratio(s, i);
 		if (i) {
 			took = compute_beside(&cpu, BATCH / s->host->pack[i],
 					      s->host->workers, &p);
-			pack_policy_packed(&p, plans[i], BATCH, BATCH * ratio,
-					   ns(took), ns(cpu.now));
+			pack_policy_packed(&p, sim_plans[i], BATCH,
+					   BATCH * ratio, sim_ns(took),
+					   sim_ns(cpu.now));
 		}
 		took = compute(&cpu, BATCH * ratio / s->link +
 			       (ratio < 1 ? BATCH / s->host->unpack[i] : 0));
-		pack_policy_sent(&p, plans[i], BATCH * ratio, ns(took),
-				 ns(cpu.now));
+		pack_policy_sent(&p, sim_plans[i], BATCH * ratio, sim_ns(took),
+				 sim_ns(cpu.now));
 	}
 	return cpu.now;
 }
 
 /* Time is a matter of luck by slices; some are given. */
-static void check_crowded(const struct host *h, const struct content *c,
+static void check_crowded(const struct sim_host *h, const struct sim_content *c,
 			  double link, double share)
 {
 	struct pack_option automatic = { .automatic = true }, none = { 0 };
@@ -446,22 +269,22 @@ static void auto_packs_for_a_slow_link_all_the_same(void **state)
 
 		pack_policy_ran(&p, 4000000, 1000000);
 		if (pack_policy_trial(&p, &plan, now)) {
-			i = index_of(plan);
+			i = sim_index(plan);
 			pack_policy_tried(&p, plan, PACK_TRIAL_BYTES,
 					  PACK_TRIAL_BYTES * contents[0].ratio[i],
-					  ns(4 * PACK_TRIAL_BYTES /
+					  sim_ns(4 * PACK_TRIAL_BYTES /
 					     hosts[1].pack[i]), now);
 		}
-		i = index_of(pack_policy_choose(&p, now));
+		i = sim_index(pack_policy_choose(&p, now));
 		used[i]++;
 		if (i)
-			pack_policy_packed(&p, plans[i], BATCH,
+			pack_policy_packed(&p, sim_plans[i], BATCH,
 					   BATCH * contents[0].ratio[i],
-					   ns(4 * BATCH / hosts[1].pack[i]),
+					   sim_ns(4 * BATCH / hosts[1].pack[i]),
 					   now);
-		busy = ns(BATCH * contents[0].ratio[i] / (12 * MB));
+		busy = sim_ns(BATCH * contents[0].ratio[i] / (12 * MB));
 		now += busy;
-		pack_policy_sent(&p, plans[i], BATCH * contents[0].ratio[i],
+		pack_policy_sent(&p, sim_plans[i], BATCH * contents[0].ratio[i],
 				 busy, now);
 	}
 	assert_true(used[0] < 20);
@@ -485,23 +308,23 @@ static unsigned int plain_into_a_buffer(double path_ns)
 
 		pack_policy_ran(&p, 4000000, 1000000);
 		if (pack_policy_trial(&p, &plan, now)) {
-			i = index_of(plan);
+			i = sim_index(plan);
 			bytes = PACK_TRIAL_BYTES * contents[0].ratio[i];
 			pack_policy_tried(&p, plan, PACK_TRIAL_BYTES, bytes,
-					  ns(4 * PACK_TRIAL_BYTES /
+					  sim_ns(4 * PACK_TRIAL_BYTES /
 					     hosts[1].pack[i]), now);
 		}
-		i = index_of(pack_policy_choose(&p, now));
+		i = sim_index(pack_policy_choose(&p, now));
 		used[i]++;
 		bytes = BATCH * contents[0].ratio[i];
 		if (i)
-			pack_policy_packed(&p, plans[i], BATCH, bytes,
-					   ns(4 * BATCH / hosts[1].pack[i]),
+			pack_policy_packed(&p, sim_plans[i], BATCH, bytes,
+					   sim_ns(4 * BATCH / hosts[1].pack[i]),
 					   now);
 		now += BATCH * 20;
 		if (path_ns > 0)
 			pack_policy_path(&p, bytes, bytes * path_ns, now);
-		pack_policy_sent(&p, plans[i], bytes, bytes * 3, now);
+		pack_policy_sent(&p, sim_plans[i], bytes, bytes * 3, now);
 	}
 	return used[0];
 }
@@ -545,8 +368,8 @@ static void auto_follows_the_link(void **state)
 					.link_later = links[b],
 					.change = 512,
 				}, plain = s;
-				double t = simulate(&s, &automatic, 1024);
-				double t_none = simulate(&plain, &none, 1024);
+				double t = sim_run(&s, &automatic, 1024);
+				double t_none = sim_run(&plain, &none, 1024);
 
 				if (t > t_none * 1.05 + START)
 					fail_msg("%s, %.0f then %.0f MB/s: %.3f s, none %.3f",
@@ -569,15 +392,14 @@ static void auto_minds_only_what_can_be_packed(void **state)
 				.content = &contents[0],
 				.link = links[l],
 			}, with = s;
-			double t = simulate(&s, &automatic, 128);
+			double t = sim_run(&s, &automatic, 128);
 
 			with.words = 20;
-			assert_true(simulate(&with, &automatic, 128) <=
+			assert_true(sim_run(&with, &automatic, 128) <=
 				    t * 1.05);
 		}
 }
 
-/* Nor do small ones that found room wipe out what is known of the link. */
 /* Each of two channels is busy all the time, and has half of the link. */
 static void channels_share_the_link(void **state)
 {
@@ -591,12 +413,13 @@ static void channels_share_the_link(void **state)
 	pack_policy_init(&p, &automatic, BOTH, 2, now);
 	for (i = 0; i < 40; i++) {
 		now += 10000000;
-		pack_policy_sent(&p, plans[0], BATCH, 20000000, now);
+		pack_policy_sent(&p, sim_plans[0], BATCH, 20000000, now);
 	}
 	ns = p.known[0].link.ns / p.known[0].link.bytes;
 	assert_true(fabs(ns - 10000000.0 / BATCH) < 0.1);
 }
 
+/* Nor do small ones that found room wipe out what is known of the link. */
 static void small_batches_say_little_of_the_link(void **state)
 {
 	struct pack_option automatic = { .automatic = true };
@@ -619,7 +442,7 @@ static void small_batches_say_little_of_the_link(void **state)
 	}
 	assert_int_not_equal(pack_policy_choose(&p, now).codec, 0);
 	for (i = 0; i < 100; i++)
-		pack_policy_sent(&p, plans[p.current], 60, 2, now);
+		pack_policy_sent(&p, sim_plans[p.current], 60, 2, now);
 	assert_int_not_equal(pack_policy_choose(&p, now).codec, 0);
 }
 
@@ -627,21 +450,22 @@ static void small_batches_say_little_of_the_link(void **state)
 static void auto_follows_the_contents(void **state)
 {
 	struct pack_option automatic = { .automatic = true };
-	const struct content *packable = &contents[0], *packed = &contents[4];
+	const struct sim_content *packable = &contents[0];
+	const struct sim_content *packed = &contents[4];
 	struct sim s = {
 		.host = &hosts[1], .content = packable, .link = 117 * MB,
 		.content_later = packed, .change = 200,
 	};
 
 	(void)state;
-	simulate(&s, &automatic, 400);
+	sim_run(&s, &automatic, 400);
 	assert_true(s.raw_before < 20);
 	assert_true(s.used[0] - s.raw_before > 180);
 	s = (struct sim){
 		.host = &hosts[1], .content = packed, .link = 117 * MB,
 		.content_later = packable, .change = 200,
 	};
-	simulate(&s, &automatic, 400);
+	sim_run(&s, &automatic, 400);
 	assert_true(s.raw_before > 180);
 	assert_true(s.used[0] - s.raw_before < 30);
 }

@@ -114,25 +114,61 @@ static uint32_t next_page_0(struct facing *f, struct pages_run *run)
 	return round;
 }
 
-/* Whoever lacks a delta's base gets the page, and then deltas to that. */
-static void refused_delta_comes_whole(void **state)
+/* The first changes of page 0, the only ones of their round, which is returned. */
+static uint32_t first_delta(struct facing *f, struct pages_run *run)
 {
-	struct facing *f = *state;
-	uint32_t round, again;
-	struct pages_run run;
-	uint64_t gfn = 0;
-	uint8_t msg[64];
+	uint32_t round;
 
 	f->end.params.downtime_limit_ns = 0;
 	f->end.vm.on_harvest = patch_page_0;
 	facing_answer_hello(f);
 	do {
-		round = next_page_0(f, &run);
-	} while (run.class != WIRE_RUN_DELTA);
+		round = next_page_0(f, run);
+	} while (run->class != WIRE_RUN_DELTA);
 	assert_true(round > 2);
-	assert_int_equal(run.base, round - 1);
+	assert_int_equal(run->base, round - 1);
+	return round;
+}
+
+static void refuse(struct facing *f, uint32_t round, const uint64_t *gfns,
+		   uint32_t n)
+{
+	uint8_t msg[64];
+
 	raw_peer_send(&f->peer, WIRE_REFUSED, msg,
-		      msg_refused_encode(msg, round, &gfn, 1));
+		      msg_refused_encode(msg, round, gfns, n));
+}
+
+static void page_is_not_refused_twice(void **state)
+{
+	static const uint64_t gfns[] = { 0, 0 };
+	struct facing *f = *state;
+	struct pages_run run;
+
+	refuse(f, first_delta(f, &run), gfns, 2);
+	facing_assert_stayed(f, "came whole, or never");
+}
+
+static void page_of_another_round_is_not_refused(void **state)
+{
+	static const uint64_t gfn;
+	struct facing *f = *state;
+	struct pages_run run;
+
+	refuse(f, first_delta(f, &run) - 1, &gfn, 1);
+	facing_assert_stayed(f, "came whole, or never");
+}
+
+/* Whoever lacks a delta's base gets the page, and then deltas to that. */
+static void refused_delta_comes_whole(void **state)
+{
+	static const uint64_t gfn;
+	struct facing *f = *state;
+	uint32_t round, again;
+	struct pages_run run;
+
+	round = first_delta(f, &run);
+	refuse(f, round, &gfn, 1);
 	again = next_page_0(f, &run);
 	assert_true(again > round);
 	assert_int_equal(run.class, WIRE_RUN_PLAIN);
@@ -194,6 +230,8 @@ int main(void)
 		T(version_1_gets_whole_proofs),
 		T(late_answer_does_not_name_a_page_written_since),
 		T(refused_delta_comes_whole),
+		T(page_is_not_refused_twice),
+		T(page_of_another_round_is_not_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,8 +17,7 @@
 #include <cmocka.h>
 
 #include "lib/bitmap.h"
-#include "umig/end.h"
-#include "umig/raw_peer.h"
+#include "umig/facing.h"
 #include "wire/hello.h"
 #include "wire/msgs.h"
 #include "wire/pages.h"
@@ -32,23 +31,18 @@
 #define WAIT_MS 20000
 
 /**
- * struct fixture - The source, the peer, and what came in the last round.
- * @digests: of all pages.
- * @range: theirs, and how many pages it was @asked for.
+ * struct fixture - The source and the peer, and what came in the last round.
+ * @range: the digests', which all pages have, and how many pages it was @asked for.
  * @came: how often each page came, by dense index,
  * @class: and as what, at last.
  * @refusing: the peer refuses what comes, frame by frame.
  * @wrote: the guest wrote page 0 while those that had waited were sent.
  */
 struct fixture {
-	struct end end;
-	struct raw_peer peer;
-	struct fake_digests digests;
+	struct facing facing;
 	int (*range)(struct digest_source *ds, const void *hva,
 		     unsigned int pages, uint8_t *classes, digest_t *digests);
 	uint64_t asked;
-	char address[32];
-	int listen_fd;
 	unsigned int came[PAGES];
 	uint8_t class[PAGES];
 	bool refusing;
@@ -73,18 +67,16 @@ static int set_up(void **state)
 	uint64_t i;
 
 	assert_non_null(f);
-	end_init(&f->end, LOW, HIGH, true);
+	facing_open_source(&f->facing, LOW, HIGH);
 	for (i = 0; i < PAGES; i++)
-		fake_vm_write(&f->end.vm, i, SEED);
-	fake_digests_init(&f->digests, &f->end.vm);
-	bitmap_set_run(f->digests.merged, 0, PAGES);
-	f->range = f->digests.ds.range;
-	f->digests.ds.range = count_asked;
-	f->end.params.digests = &f->digests.ds;
-	f->peer.fd = -1;
+		fake_vm_write(&f->facing.end.vm, i, SEED);
+	fake_digests_init(&f->facing.digests, &f->facing.end.vm);
+	bitmap_set_run(f->facing.digests.merged, 0, PAGES);
+	f->range = f->facing.digests.ds.range;
+	f->facing.digests.ds.range = count_asked;
+	f->facing.end.params.digests = &f->facing.digests.ds;
 	/* it wants to hear nothing of the pages beforehand */
-	f->peer.version = WIRE_VERSION_DENSE - 1;
-	f->listen_fd = raw_peer_listen(f->address, sizeof(f->address));
+	f->facing.peer.version = WIRE_VERSION_DENSE - 1;
 	the_fixture = f;
 	*state = f;
 	return 0;
@@ -94,11 +86,8 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	if (f->peer.fd >= 0)
-		raw_peer_close(&f->peer);
-	close(f->listen_fd);
-	assert_true(!f->end.m || end_wait_final(&f->end));
-	end_exit(&f->end);
+	facing_hang_up(&f->facing);
+	facing_close(&f->facing);
 	free(f);
 	return 0;
 }
@@ -109,16 +98,11 @@ static void let_all_wait(struct fixture *f)
 	struct offer_msg offer;
 	unsigned int ms;
 
-	end_start_source(&f->end, f->address);
-	raw_peer_accept(&f->peer, f->listen_fd);
-	assert_true(raw_peer_recv(&f->peer));
-	assert_int_equal(f->peer.type, WIRE_HELLO);
-	raw_peer_hello(&f->peer, &f->end.vm.ms, f->end.vm.model,
-		       WIRE_HELLO_DIGESTS);
-	assert_true(raw_peer_recv(&f->peer));
-	assert_int_equal(f->peer.type, WIRE_OFFER);
-	assert_int_equal(msg_offer_decode(&offer, f->peer.payload,
-					  f->peer.bytes), 0);
+	facing_answer_hello(&f->facing);
+	assert_true(raw_peer_recv(&f->facing.peer));
+	assert_int_equal(f->facing.peer.type, WIRE_OFFER);
+	assert_int_equal(msg_offer_decode(&offer, f->facing.peer.payload,
+					  f->facing.peer.bytes), 0);
 	assert_int_equal(offer.count, 1);
 	for (ms = 0; ms < WAIT_MS; ms++) {
 		if (__atomic_load_n(&f->asked, __ATOMIC_ACQUIRE) == PAGES)
@@ -132,7 +116,7 @@ static void let_all_wait(struct fixture *f)
 static uint8_t *put_frame(struct fixture *f, uint8_t *at, uint16_t type,
 			  const void *payload, size_t bytes)
 {
-	wire_frame_encode(at, type, bytes, f->peer.tx_sequence++);
+	wire_frame_encode(at, type, bytes, f->facing.peer.tx_sequence++);
 	memcpy(at + sizeof(struct wire_frame), payload, bytes);
 	return at + sizeof(struct wire_frame) + bytes;
 }
@@ -151,7 +135,7 @@ static void answer(struct fixture *f, bool held)
 {
 	uint8_t out[128], *end = put_answer(f, out, held);
 
-	assert_int_equal(send(f->peer.fd, out, end - out, MSG_NOSIGNAL),
+	assert_int_equal(send(f->facing.peer.fd, out, end - out, MSG_NOSIGNAL),
 			 end - out);
 }
 
@@ -161,22 +145,22 @@ static void refuse(struct fixture *f, uint32_t round, const uint64_t *gfns,
 	uint8_t msg[sizeof(struct wire_refused) +
 		    WIRE_BATCH_PAGES * sizeof(uint64_t)];
 
-	raw_peer_send(&f->peer, WIRE_REFUSED, msg,
+	raw_peer_send(&f->facing.peer, WIRE_REFUSED, msg,
 		      msg_refused_encode(msg, round, gfns, n));
 }
 
 /* A frame of pages: what it brings; how many. */
 static uint32_t see_frame(struct fixture *f, uint32_t round)
 {
-	const struct memslots *ms = &f->end.vm.ms;
+	const struct memslots *ms = &f->facing.end.vm.ms;
 	uint64_t gfn[2 * WIRE_BATCH_PAGES];
 	struct pages_reader reader;
 	struct pages_run run;
 	uint32_t i, n = 0;
 	int rc;
 
-	assert_int_equal(pages_reader_init(&reader, f->peer.payload,
-					   f->peer.bytes), 0);
+	assert_int_equal(pages_reader_init(&reader, f->facing.peer.payload,
+					   f->facing.peer.bytes), 0);
 	assert_int_equal(reader.round, round);
 	while ((rc = pages_reader_next(&reader, &run)) > 0) {
 		assert_true(memslots_has_run(ms, run.gfn, run.pages));
@@ -202,7 +186,8 @@ static uint64_t see_pages(struct fixture *f, uint32_t round)
 	uint32_t n;
 
 	memset(f->came, 0, sizeof(f->came));
-	while (raw_peer_recv(&f->peer) && f->peer.type == WIRE_PAGES) {
+	while (raw_peer_recv(&f->facing.peer) &&
+	       f->facing.peer.type == WIRE_PAGES) {
 		n = see_frame(f, round);
 		assert_true(n <= WIRE_BATCH_PAGES);
 		sum += n;
@@ -214,16 +199,8 @@ static uint64_t see_round(struct fixture *f, uint32_t round)
 {
 	uint64_t sum = see_pages(f, round);
 
-	assert_int_equal(f->peer.type, WIRE_ROUND_END);
+	assert_int_equal(f->facing.peer.type, WIRE_ROUND_END);
 	return sum;
-}
-
-static void acknowledge(struct fixture *f, uint32_t round)
-{
-	uint8_t msg[sizeof(struct wire_round)];
-
-	raw_peer_send(&f->peer, WIRE_ROUND_ACK, msg,
-		      msg_round_encode(msg, round));
 }
 
 static unsigned int count_class(const struct fixture *f, uint8_t class)
@@ -270,14 +247,14 @@ static void a_word_is_heard_between_batches(void **state)
 	/* at once: who has the one has the other */
 	end = put_answer(f, out, true);
 	end = put_frame(f, end, WIRE_CANCEL, "", 0);
-	assert_int_equal(send(f->peer.fd, out, end - out, MSG_NOSIGNAL),
+	assert_int_equal(send(f->facing.peer.fd, out, end - out, MSG_NOSIGNAL),
 			 end - out);
 	assert_true(see_pages(f, 1) <= WIRE_BATCH_PAGES);
-	assert_int_not_equal(f->peer.type, WIRE_ROUND_END);
-	assert_true(end_wait_final(&f->end));
-	assert_int_equal(f->end.last.state, MIGRATE_FAILED);
-	assert_non_null(strstr(f->end.last.error, "cancelled"));
-	assert_true(f->end.vm.running);
+	assert_int_not_equal(f->facing.peer.type, WIRE_ROUND_END);
+	assert_true(end_wait_final(&f->facing.end));
+	assert_int_equal(f->facing.end.last.state, MIGRATE_FAILED);
+	assert_non_null(strstr(f->facing.end.last.error, "cancelled"));
+	assert_true(f->facing.end.vm.running);
 }
 
 static void those_that_are_refused_meanwhile_come_whole(void **state)
@@ -289,7 +266,7 @@ static void those_that_are_refused_meanwhile_come_whole(void **state)
 	f->refusing = true;
 	assert_int_equal(see_round(f, 1), PAGES);
 	f->refusing = false;
-	acknowledge(f, 1);
+	facing_acknowledge(&f->facing, 1);
 	assert_int_equal(see_round(f, 2), PAGES);
 	assert_int_equal(count_class(f, WIRE_RUN_PLAIN), PAGES);
 }
@@ -302,11 +279,11 @@ static void write_in_the_midst(struct fake_vm *vm)
 
 	if (f->wrote)
 		return;
-	migration_query(f->end.m, &r);
+	migration_query(f->facing.end.m, &r);
 	if (!r.pages_held)
 		return;
 	f->wrote = true;
-	bitmap_clear(f->digests.merged, 0);
+	bitmap_clear(f->facing.digests.merged, 0);
 	fake_vm_write(vm, 0, NEW_SEED);
 }
 
@@ -317,8 +294,8 @@ static void a_page_written_between_batches_goes_in_the_next_round(void **state)
 	struct migrate_report r;
 	unsigned int i;
 
-	f->end.params.bandwidth = 256 << 10;
-	f->end.vm.on_harvest = write_in_the_midst;
+	f->facing.end.params.bandwidth = 256 << 10;
+	f->facing.end.vm.on_harvest = write_in_the_midst;
 	let_all_wait(f);
 	answer(f, true);
 	assert_int_equal(see_round(f, 1), PAGES - 1);
@@ -326,11 +303,11 @@ static void a_page_written_between_batches_goes_in_the_next_round(void **state)
 	assert_int_equal(f->came[0], 0);
 	for (i = 1; i < PAGES; i++)
 		assert_int_equal(f->came[i], 1);
-	acknowledge(f, 1);
+	facing_acknowledge(&f->facing, 1);
 	assert_int_equal(see_round(f, 2), 1);
 	assert_int_equal(f->came[0], 1);
 	assert_int_equal(f->class[0], WIRE_RUN_PLAIN);
-	migration_query(f->end.m, &r);
+	migration_query(f->facing.end.m, &r);
 	assert_int_equal(r.index_cancelled, 1);
 }
 

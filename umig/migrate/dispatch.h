@@ -118,6 +118,12 @@ int dispatch_error(struct dispatch *d);
 /** dispatch_close() - No more pages.  More than once is fine. */
 void dispatch_close(struct dispatch *d);
 
+/** dispatch_named() - So many pages of this round may be refused. */
+static inline uint64_t dispatch_named(const struct dispatch *d)
+{
+	return d->encoder.named;	/* lanes name none */
+}
+
 /** dispatch_refused() - The destination did not take page @index. */
 void dispatch_refused(struct dispatch *d, uint64_t index);
 

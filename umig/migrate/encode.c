@@ -82,6 +82,7 @@ void encoder_exit(struct encoder *e)
 void encoder_begin_round(struct encoder *e, uint32_t round)
 {
 	e->round = round;
+	e->named = 0;
 	if (e->deltas)
 		deltas_begin_round(e->deltas, round);
 }
@@ -238,6 +239,7 @@ int encoder_held(struct encoder *e, uint64_t index,
 	if (rc)
 		return rc;
 	memcpy(at, held, pages_payload_bytes(class));
+	e->named++;
 	account(e, index, PAGE_CLASS_HELD);
 	return 0;
 }
@@ -255,6 +257,7 @@ static int add_duplicate(struct encoder *e, uint64_t index, uint64_t gfn,
 	if (rc)
 		return rc;
 	memcpy(at, &dup, sizeof(dup));
+	e->named++;
 	account(e, index, PAGE_CLASS_DUPLICATE);
 	return 0;
 }
@@ -265,6 +268,7 @@ static int add_delta(struct encoder *e, uint64_t gfn)
 	const struct deltas *d = e->deltas;
 	int rc;
 
+	e->named++;
 	if (e->writing) {
 		if (pages_writer_add_delta(&e->writer, gfn, d->base, d->delta,
 					   d->bytes))

@@ -40,7 +40,8 @@ struct encoder_sent {
  * @ch: where frames go, borrowed.
  * @class: how each page went last, &enum page_class, by dense index: shared by
  *	all encoders, but a page is one encoder's in a round.
- * @round: of all pages from encoder_begin_round() on.
+ * @round: of all pages from encoder_begin_round() on,
+ * @named: of which so many didn't go by all their bytes: these may be refused.
  * @count: pages of each class, as far as it is this encoder's doing: the sum
  *	over all encoders counts.
  * @bytes_plain_equivalent: see &struct migrate_report.
@@ -58,6 +59,7 @@ struct encoder {
 	struct channel *ch;
 	uint8_t *class;
 	uint32_t round;
+	uint64_t named;
 	int64_t count[PAGE_CLASSES];
 	uint64_t bytes_plain_equivalent;
 

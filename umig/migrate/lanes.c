@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/cond.h"
 #include "migrate/offers.h"
 #include "transport/dial.h"
@@ -118,6 +119,7 @@ static int ask(struct lanes *l, unsigned int nr,
 	int rc;
 
 	memset(token, 0, WIRE_TOKEN_BYTES);
+	migration_deadline(m, 0);
 	rc = channel_send_copy(m->ch, WIRE_CHANNELS, payload,
 			       msg_channels_encode(payload, nr + 1, token));
 	if (rc)
@@ -125,6 +127,7 @@ static int ask(struct lanes *l, unsigned int nr,
 	rc = migration_recv(m, &in, true);
 	if (rc)
 		return rc;
+	channel_set_deadline(m->ch, 0);
 	if (in.type != WIRE_CHANNELS)
 		return migration_unexpected(m, &in, "CHANNELS");
 	if (msg_channels_decode(&given, token, in.payload, in.bytes) ||
@@ -290,12 +293,17 @@ bool lanes_put(struct lanes *l, uint32_t round, const uint64_t *index,
 
 /*
  * Until something changes, or not for long: lanes may take their time, and on
- * the first channel nothing else moves meanwhile.  Lock held, but not all along.
+ * the first channel nothing else moves meanwhile.  But no longer than all of the
+ * round may take: what was put before that was known has no deadline of its own.
+ * Lock held, but not all along.
  */
 static int wait_for_change(struct lanes *l)
 {
+	uint64_t deadline_ns = channel_deadline(l->m->ch);
 	int rc;
 
+	if (deadline_ns && clock_now_ns() >= deadline_ns)
+		return -ETIME;
 	cond_wait_ns(&l->changed, &l->lock, MIGRATION_KEEPALIVE_NS);
 	pthread_mutex_unlock(&l->lock);
 	rc = migration_keep_alive(l->m);

@@ -124,7 +124,8 @@ bool lanes_put(struct lanes *l, uint32_t round, const uint64_t *index,
  * lanes_fence() - End @round on every lane; wait until all of it, and that, has
  * been sent, and have the destination hear of us meanwhile.
  *
- * Return: 0, as lanes_error(), or what the first channel failed with.
+ * Return: 0, as lanes_error(), what the first channel failed with, or -ETIME: its
+ * deadline has passed.
  */
 int lanes_fence(struct lanes *l, uint32_t round);
 

@@ -48,6 +48,7 @@ void sender_begin_round(struct sender *s)
 {
 	todo_begin_round(&s->todo);
 	dispatch_begin_round(&s->out, s->todo.round);
+	s->refused = 0;
 }
 
 void sender_written(void *arg, uint64_t gfn, uint64_t pages)
@@ -118,6 +119,36 @@ static int send_run(struct sender *s, uint64_t first, unsigned int n)
 	return send_classified(s, first, n);
 }
 
+static int refuse_page(struct sender *s, uint64_t gfn)
+{
+	uint64_t index;
+
+	if (!memslots_has_run(s->m->ms, gfn, 1))
+		return err_set(&s->m->err, -EPROTO,
+			       "the destination refused page 0x%llx, which the VM doesn't have",
+			       (unsigned long long)gfn);
+	index = memslots_index(s->m->ms, gfn);
+	dispatch_refused(&s->out, index);
+	todo_add(&s->todo, index, 1);
+	s->m->live.index_refused++;
+	return 0;
+}
+
+/*
+ * A page that was named in this round, or went as changes, may be refused once;
+ * there is no reason to refuse any other.
+ */
+static int check_refused(struct sender *s, const struct refused_msg *msg)
+{
+	s->refused += msg->count;
+	if (msg->round == s->todo.round &&
+	    s->refused <= dispatch_named(&s->out))
+		return 0;
+	return err_set(&s->m->err, -EPROTO,
+		       "the destination refused pages of round %u that came whole, or never",
+		       msg->round);
+}
+
 static int handle_refused(struct sender *s, const struct frame_in *in)
 {
 	struct refused_msg msg;
@@ -127,19 +158,9 @@ static int handle_refused(struct sender *s, const struct frame_in *in)
 	if (rc)
 		return err_set(&s->m->err, -EPROTO,
 			       "the destination sent a malformed REFUSED");
-	for (i = 0; i < msg.count; i++) {
-		uint64_t index, gfn = msg_refused_gfn(&msg, i);
-
-		if (!memslots_has_run(s->m->ms, gfn, 1))
-			return err_set(&s->m->err, -EPROTO,
-				       "the destination refused page 0x%llx, which the VM doesn't have",
-				       (unsigned long long)gfn);
-		index = memslots_index(s->m->ms, gfn);
-		dispatch_refused(&s->out, index);
-		todo_add(&s->todo, index, 1);
-		s->m->live.index_refused++;
-	}
-	return 0;
+	for (i = 0; i < msg.count && !rc; i++)
+		rc = refuse_page(s, msg_refused_gfn(&msg, i));
+	return rc ? rc : check_refused(s, &msg);
 }
 
 /* Bytes of the frame that was handled; -EAGAIN: none is here, and not @wait. */

@@ -32,6 +32,7 @@
  * @classifier: what is known of them before they are looked at.
  * @offering: those that may be named.
  * @out: how they go out.
+ * @refused: so many of this round's came back.
  */
 struct sender {
 	struct migration *m;
@@ -39,6 +40,7 @@ struct sender {
 	struct classifier classifier;
 	struct offering offering;
 	struct dispatch out;
+	uint64_t refused;
 };
 
 /** sender_init() - @digests: what to offer from, or NULL. */
