@@ -57,6 +57,12 @@ class Held:
             os.symlink(os.path.abspath(path), link)
         return self._index(os.path.abspath(link))
 
+    def prepare(self, share):
+        """Make what is needed for target(share); None: nothing."""
+        if share is not None:
+            self.source()
+            self.target(share)
+
     def source(self):
         """The guest's own contents, by which pages are named."""
         return self._whole(self.contents.path)

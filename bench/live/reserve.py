@@ -21,7 +21,7 @@ from live import BenchError
 MAP_NORESERVE = 0x4000
 MADV_POPULATE_WRITE = 23
 HUGE = 2 << 20
-FREE = 256 << 20        # stays free: what everybody else takes meanwhile
+FREE = 384 << 20        # stays free: what everybody else takes meanwhile
 AHEAD = 96 << 20        # of what a process has, so much is free for it
 STEP = 8 << 20
 PERIOD_S = 0.004
@@ -51,11 +51,15 @@ def _whole(size):
 class Reserve:
     """All of the machine's free memory but @free bytes, once it is filled.
 
-    The first @held bytes of a mapping, which grows and shrinks at its end."""
+    The first @held bytes of a mapping, which grows and shrinks at its end; never
+    more than @most, which is what it was first.  Otherwise whatever the kernel
+    takes from the page cache to have something free would be taken, too, until
+    no image is in there any more."""
 
     def __init__(self, free=FREE):
         self.free = free
         self.held = 0
+        self.most = 0
         self.map = mmap.mmap(-1, _whole(meminfo("MemTotal")),
                              flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS |
                              MAP_NORESERVE)
@@ -76,13 +80,15 @@ class Reserve:
 
     def fill(self):
         """Hold what is free by now, or give back what is missing."""
-        more = _whole(meminfo("MemFree") - self.free)
-        if more < 0:
-            self.give(-more)
-        elif more:
-            self._take(min(more, len(self.map) - self.held))
+        wanted = self.held + meminfo("MemFree") - self.free
+        self.most = self.most or max(0, min(_whole(wanted), len(self.map)))
+        wanted = max(0, min(_whole(wanted), self.most))
+        self.give(self.held - wanted)
+        self._take(wanted - self.held)
 
     def _take(self, size):
+        if size <= 0:
+            return
         try:
             self.map.madvise(MADV_POPULATE_WRITE, self.held, size)
         except OSError as e:
