@@ -110,8 +110,9 @@ def measure(pair, contents, load, hz, seconds, compare=True):
     result = {"completed": False, "nonzero_bytes": contents.nonzero_bytes()}
     if load.rate:
         result["pages_per_s"] = _rate_before(pair.source.guest)
-    written = pair.source.guest.counters()["written"]
     with reserve.giving(pair.target.process.pid):
+        result["reserve_bytes"] = reserve.held
+        written = pair.source.guest.counters()["written"]
         wire, cpu = pair.link.wire_bytes(), _cpu(pair)
         began = time.monotonic()
         pair.migrate()

@@ -11,6 +11,7 @@ any more.
 """
 
 import contextlib
+import errno
 import mmap
 import os
 import re
@@ -21,9 +22,10 @@ from live import BenchError
 MAP_NORESERVE = 0x4000
 MADV_POPULATE_WRITE = 23
 HUGE = 2 << 20
-FREE = 384 << 20        # stays free: what everybody else takes meanwhile
+FREE_PART = 64          # of all memory stays free: others take some meanwhile
 AHEAD = 96 << 20        # of what a process has, so much is free for it
 STEP = 8 << 20
+PIECE = 64 << 20        # is taken at a time
 PERIOD_S = 0.004
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -48,6 +50,21 @@ def _whole(size):
     return size // HUGE * HUGE
 
 
+def _cgroup_room():
+    """Bytes that this process's cgroups (v2) let it take; None: any number."""
+    with open("/proc/self/cgroup") as f:
+        found = re.search(r"^0::/(.*)$", f.read(), re.M)
+    path, room = "/sys/fs/cgroup/" + (found[1] if found else ""), None
+    while len(path) > len("/sys/fs/cgroup"):
+        with contextlib.suppress(OSError, ValueError):
+            with open(path + "/memory.max") as most, \
+                    open(path + "/memory.current") as now:
+                left = int(most.read()) - int(now.read())
+                room = left if room is None else min(room, left)
+        path = os.path.dirname(path)
+    return room
+
+
 class Reserve:
     """All of the machine's free memory but @free bytes, once it is filled.
 
@@ -56,13 +73,17 @@ class Reserve:
     takes from the page cache to have something free would be taken, too, until
     no image is in there any more."""
 
-    def __init__(self, free=FREE):
-        self.free = free
+    def __init__(self, free=None):
+        total = _whole(meminfo("MemTotal"))
+        self.free = total // FREE_PART if free is None else free
         self.held = 0
-        self.most = 0
-        self.map = mmap.mmap(-1, _whole(meminfo("MemTotal")),
-                             flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS |
-                             MAP_NORESERVE)
+        self.most = None
+        try:
+            self.map = mmap.mmap(-1, total, flags=mmap.MAP_PRIVATE |
+                                 mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+        except OSError as e:
+            raise BenchError(f"no {total >> 20} MiB of addresses to hold "
+                             f"memory with: {e}: vm.overcommit_memory is 2?")
         self.map.madvise(mmap.MADV_HUGEPAGE)
 
     def __enter__(self):
@@ -72,38 +93,49 @@ class Reserve:
         self.map.close()
 
     def give(self, size):
-        """Set @size bytes free, or what there is."""
-        size = min(_whole(size + HUGE - 1), self.held)
-        if size > 0:
+        """Set @size bytes free, or what there is; how many."""
+        size = max(0, min(_whole(size + HUGE - 1), self.held))
+        if size:
             self.held -= size
             self.map.madvise(mmap.MADV_DONTNEED, self.held, size)
+        return size
+
+    def _most(self):
+        """Bytes that may be held."""
+        wanted = self.held + meminfo("MemFree") - self.free
+        room = _cgroup_room()
+        if room is not None:
+            wanted = min(wanted, self.held + room - self.free)
+        return max(0, min(_whole(wanted), len(self.map)))
 
     def fill(self):
         """Hold what is free by now, or give back what is missing."""
-        wanted = self.held + meminfo("MemFree") - self.free
-        self.most = self.most or max(0, min(_whole(wanted), len(self.map)))
-        wanted = max(0, min(_whole(wanted), self.most))
+        wanted = self._most()
+        self.most = wanted if self.most is None else self.most
+        wanted = min(wanted, self.most)
         self.give(self.held - wanted)
         self._take(wanted - self.held)
 
     def _take(self, size):
-        if size <= 0:
-            return
-        try:
-            self.map.madvise(MADV_POPULATE_WRITE, self.held, size)
-        except OSError as e:
-            raise BenchError(f"no memory to hold, {size >> 20} MiB: {e}")
-        self.held += size
+        """Less if there isn't so much after all."""
+        for at in range(0, size, PIECE):
+            piece = min(PIECE, size - at)
+            try:
+                self.map.madvise(MADV_POPULATE_WRITE, self.held, piece)
+            except OSError as e:
+                if e.errno != errno.ENOMEM:
+                    raise BenchError(f"memory can't be populated: {e}: needs "
+                                     "Linux 5.14")
+                self.map.madvise(mmap.MADV_DONTNEED, self.held, piece)
+                return
+            self.held += piece
 
     def _follow(self, pid, before, ended):
         given = AHEAD
-        while True:
+        while not ended.wait(PERIOD_S):
             wanted = _resident(pid) - before + AHEAD
             if wanted - given >= STEP:
-                self.give(wanted - given)
-                given = wanted
-            if ended.wait(PERIOD_S):
-                return
+                given += self.give(wanted - given)
 
     @contextlib.contextmanager
     def giving(self, pid):
@@ -111,11 +143,12 @@ class Reserve:
         self.fill()
         ended = threading.Event()
         self.give(AHEAD)
-        thread = threading.Thread(
-            target=self._follow, args=(pid, _resident(pid), ended))
-        thread.start()
+        thread = threading.Thread(target=self._follow, daemon=True,
+                                  args=(pid, _resident(pid), ended))
         try:
+            thread.start()
             yield
         finally:
             ended.set()
-            thread.join()
+            if thread.ident:
+                thread.join()

@@ -73,7 +73,9 @@ class UmigPair(Pair):
         self.source = self._end(
             "source", [self.tools.guest_host, "--code", self.tools.guest],
             self.link.source_ns)
-        options = ["--listen", f"{self.link.address}:{PORT}", "--no-module"]
+        # what the bench holds, it gives
+        options = ["--listen", f"{self.link.address}:{PORT}", "--no-module",
+                   "--overcommit"]
         for key, value in self._security("target").items():
             options += ["--" + key] + ([] if value is True else [value])
         if self.mode.get("held"):
