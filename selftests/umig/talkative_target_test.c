@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "lib/clock.h"
 #include "umig/facing.h"
 #include "wire/hello.h"
 #include "wire/msgs.h"
@@ -50,11 +51,13 @@ static size_t put_frame(struct facing *f, uint8_t *at, uint16_t type,
 static void talk(struct facing *f, uint16_t type, uint32_t round,
 		 unsigned int cancel_at)
 {
+	uint64_t until_ns = clock_now_ns() + 20000000000ULL;
 	uint8_t many[FRAMES * FRAME_ROOM];
 	unsigned int i, times = 0;
 	size_t bytes;
 
 	do {
+		assert_true(clock_now_ns() < until_ns);
 		if (++times == cancel_at)
 			assert_int_equal(migration_cancel(f->end.m), 0);
 		read_away(f);
