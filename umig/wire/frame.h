@@ -40,7 +40,8 @@
  * @WIRE_OFFER: S: digests of pages that I could name instead of sending.
  * @WIRE_ANSWER: T: which of an OFFER are held.
  * @WIRE_PAGES: S: a batch of runs.
- * @WIRE_REFUSED: T: pages whose HELD or DUPLICATE could not be placed.
+ * @WIRE_REFUSED: T: pages whose HELD, BRIEF, DUPLICATE or DELTA could not be
+ *	placed.
  * @WIRE_ROUND_END: S: all of a round has been sent.
  * @WIRE_ROUND_ACK: T: and placed or refused.
  * @WIRE_STATE: S: a piece of the machine state.
