@@ -30,13 +30,14 @@ PERIOD_S = 0.004
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def _resident(pid):
-    """Bytes, 0 of a process that has ended."""
-    try:
-        with open(f"/proc/{pid}/statm") as f:
-            return int(f.read().split()[1]) * PAGE
-    except (OSError, IndexError):
-        return 0
+def _resident(pids):
+    """Bytes of all of them, 0 of a process that has ended."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):
+            with open(f"/proc/{pid}/statm") as f:
+                total += int(f.read().split()[1]) * PAGE
+    return total
 
 
 def meminfo(name):
@@ -52,8 +53,10 @@ def _whole(size):
 
 def _cgroup_room():
     """Bytes that this process's cgroups (v2) let it take; None: any number."""
-    with open("/proc/self/cgroup") as f:
-        found = re.search(r"^0::/(.*)$", f.read(), re.M)
+    found = None
+    with contextlib.suppress(OSError):      # a kernel without cgroups
+        with open("/proc/self/cgroup") as f:
+            found = re.search(r"^0::/(.*)$", f.read(), re.M)
     path, room = "/sys/fs/cgroup/" + (found[1] if found else ""), None
     while len(path) > len("/sys/fs/cgroup"):
         with contextlib.suppress(OSError, ValueError):
@@ -130,21 +133,21 @@ class Reserve:
                 return
             self.held += piece
 
-    def _follow(self, pid, before, ended):
+    def _follow(self, pids, before, ended):
         given = AHEAD
         while not ended.wait(PERIOD_S):
-            wanted = _resident(pid) - before + AHEAD
+            wanted = _resident(pids) - before + AHEAD
             if wanted - given >= STEP:
                 given += self.give(wanted - given)
 
     @contextlib.contextmanager
-    def giving(self, pid):
-        """Process @pid is going to take memory."""
+    def giving(self, *pids):
+        """These processes are going to take memory."""
         self.fill()
         ended = threading.Event()
         self.give(AHEAD)
         thread = threading.Thread(target=self._follow, daemon=True,
-                                  args=(pid, _resident(pid), ended))
+                                  args=(pids, _resident(pids), ended))
         try:
             thread.start()
             yield
