@@ -23,7 +23,7 @@ WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DUMIG_VERSION='"$(VERSION)"' \
 	-pthread -Iumig -Iuapi -MMD -MP $(SANITIZE) $(CFLAGS)
-LIBS := -luring -lsodium -lgcrypt -ljansson -llz4 -lzstd
+LIBS := -luring -lsodium -lIPSec_MB -ljansson -llz4 -lzstd
 ALL_LDFLAGS := -pthread $(SANITIZE) $(LDFLAGS)
 
 # Everything below umig/ but the commands is a library, which tests link too.

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -413,7 +414,7 @@ static void the_best_that_both_do(void **state)
 	assert_string_equal(record_cipher_name(0), "none");
 }
 
-/* libgcrypt and libsodium make the same records, whoever opens them. */
+/* The faster library and libsodium make the same records, whoever opens them. */
 static void faster_is_the_same(void **state)
 {
 	struct record_key tx, rx;
@@ -446,6 +447,55 @@ static void faster_is_the_same(void **state)
 	}
 }
 
+/* Cut anywhere, in its place or elsewhere: it is the record that it is whole. */
+static void pieces_are_one_record(enum record_cipher cipher, bool fast)
+{
+	static const size_t cuts[][2] = {
+		{ 0, 0 }, { 0, 1 }, { 1, 1 }, { 4, 20 }, { 15, 16 },
+		{ 16, 48 }, { 17, BYTES }, { BYTES - 1, BYTES },
+		{ BYTES, BYTES },
+	};
+	struct record_key tx, pieces_tx;
+	uint8_t elsewhere[BYTES];
+	struct rec whole, r;
+	struct iovec iov[3];
+	size_t i;
+
+	init(&tx, cipher);
+	init(&pieces_tx, cipher);
+	if (fast)
+		record_speed_up(&pieces_tx);
+	for (i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		fill(&r, i + 1);
+		/* what is borrowed leaves a hole */
+		memcpy(elsewhere, r.data, BYTES);
+		memset(r.data + cuts[i][0], 0xee, cuts[i][1] - cuts[i][0]);
+		iov[0] = (struct iovec){ r.data, cuts[i][0] };
+		iov[1] = (struct iovec){ elsewhere + cuts[i][0],
+					 cuts[i][1] - cuts[i][0] };
+		iov[2] = (struct iovec){ r.data + cuts[i][1],
+					 BYTES - cuts[i][1] };
+		assert_int_equal(record_seal_pieces(&pieces_tx, AAD,
+						    sizeof(AAD), r.data, iov,
+						    3, r.tag), 0);
+		seal(&tx, &whole, i + 1);
+		assert_memory_equal(&r, &whole, sizeof(r));
+	}
+	record_wipe(&tx);
+	record_wipe(&pieces_tx);
+}
+
+static void pieces_make_one_record(void **state)
+{
+	size_t c;
+
+	(void)state;
+	for (c = 0; c < nr_ciphers(); c++) {
+		pieces_are_one_record(ciphers[c], false);
+		pieces_are_one_record(ciphers[c], true);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +516,7 @@ int main(void)
 		cmocka_unit_test(too_long_for_a_record),
 		cmocka_unit_test(the_best_that_both_do),
 		cmocka_unit_test(faster_is_the_same),
+		cmocka_unit_test(pieces_make_one_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,10 +69,8 @@ static void expand_key(struct record_key *k)
 {
 	if (k->cipher == RECORD_AES256GCM)
 		crypto_aead_aes256gcm_beforenm(&k->aes, k->key);
-	if (k->gcm && gcm_set_key(k->gcm, k->key)) {
-		gcm_free(k->gcm);
-		k->gcm = NULL;
-	}
+	if (k->gcm)
+		gcm_set_key(k->gcm, k->key);
 }
 
 /*
@@ -155,20 +153,23 @@ static int check(const struct record_key *k, size_t bytes)
 	return k->counter == UINT64_MAX ? -EOVERFLOW : 0;
 }
 
-int record_seal(struct record_key *k, const void *aad, size_t aad_bytes,
-		uint8_t *data, size_t bytes, uint8_t tag[RECORD_TAG_SIZE])
+static void gather(uint8_t *out, const struct iovec *pieces, unsigned int nr)
 {
-	uint8_t nonce[NONCE_MAX] = { 0 }, nothing;
-	int ret = check(k, bytes);
+	unsigned int i;
 
-	if (ret)
-		return ret;
-	if (!bytes)
-		data = &nothing;	/* which libsodium wants to be there */
-	put_le(nonce, k->counter, 8);
-	if (k->gcm)
-		ret = gcm_seal(k->gcm, nonce, aad, aad_bytes, data, bytes, tag);
-	else if (k->cipher == RECORD_AES256GCM)
+	for (i = 0; i < nr; i++) {
+		if (pieces[i].iov_base != out && pieces[i].iov_len)
+			memcpy(out, pieces[i].iov_base, pieces[i].iov_len);
+		out += pieces[i].iov_len;
+	}
+}
+
+/* What libsodium does: nothing can fail. */
+static void seal_in_place(const struct record_key *k, const uint8_t *nonce,
+			  const void *aad, size_t aad_bytes, uint8_t *data,
+			  size_t bytes, uint8_t tag[RECORD_TAG_SIZE])
+{
+	if (k->cipher == RECORD_AES256GCM)
 		crypto_aead_aes256gcm_encrypt_detached_afternm(
 			data, tag, NULL, data, bytes, aad, aad_bytes, NULL,
 			nonce, &k->aes);
@@ -176,8 +177,49 @@ int record_seal(struct record_key *k, const void *aad, size_t aad_bytes,
 		crypto_aead_xchacha20poly1305_ietf_encrypt_detached(
 			data, tag, NULL, data, bytes, aad, aad_bytes, NULL,
 			nonce, k->key);
+}
+
+static size_t bytes_of(const struct iovec *pieces, unsigned int nr)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		bytes += pieces[i].iov_len;
+	return bytes;
+}
+
+int record_seal_pieces(struct record_key *k, const void *aad, size_t aad_bytes,
+		       uint8_t *out, const struct iovec *pieces,
+		       unsigned int nr, uint8_t tag[RECORD_TAG_SIZE])
+{
+	uint8_t nonce[NONCE_MAX] = { 0 };
+	size_t bytes = bytes_of(pieces, nr);
+	int ret = check(k, bytes);
+
+	if (ret)
+		return ret;
+	put_le(nonce, k->counter, 8);
+	if (k->gcm) {
+		ret = gcm_seal(k->gcm, nonce, aad, aad_bytes, out, pieces, nr,
+			       tag);
+	} else {
+		gather(out, pieces, nr);
+		seal_in_place(k, nonce, aad, aad_bytes, out, bytes, tag);
+	}
 	count(k, bytes);
 	return ret;
+}
+
+int record_seal(struct record_key *k, const void *aad, size_t aad_bytes,
+		uint8_t *data, size_t bytes, uint8_t tag[RECORD_TAG_SIZE])
+{
+	struct iovec piece = { .iov_base = data, .iov_len = bytes };
+	uint8_t nothing;
+
+	if (!bytes)
+		data = &nothing;	/* which libsodium wants to be there */
+	return record_seal_pieces(k, aad, aad_bytes, data, &piece, 1, tag);
 }
 
 static int open_in_place(const struct record_key *k, const uint8_t *nonce,

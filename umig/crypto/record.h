@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <sodium.h>
 
@@ -106,6 +107,18 @@ void record_set_rekey(struct record_key *k, uint64_t records, uint64_t bytes);
  */
 int record_seal(struct record_key *k, const void *aad, size_t aad_bytes,
 		uint8_t *data, size_t bytes, uint8_t tag[RECORD_TAG_SIZE]);
+
+/**
+ * record_seal_pieces() - The same for what lies in pieces.
+ * @out: where they go, one behind the other, encrypted.
+ * @pieces: each where it goes to, or apart from all of @out.  They are read
+ *	once: a piece that somebody writes to meanwhile is sealed as it was
+ *	read.
+ * @nr: how many.
+ */
+int record_seal_pieces(struct record_key *k, const void *aad, size_t aad_bytes,
+		       uint8_t *out, const struct iovec *pieces,
+		       unsigned int nr, uint8_t tag[RECORD_TAG_SIZE]);
 
 /**
  * record_open() - Check and decrypt the next record in place.

@@ -286,7 +286,7 @@ static int add_delta(struct encoder *e, uint64_t gfn)
 
 /*
  * Who reads what was sent - packing, who looks for duplicates - has @copy; else
- * the kernel may read @page when it is sent.  @at: where it lies.
+ * @page is read when the frame is sent.  @at: where it lies.
  */
 static int add_plain(struct encoder *e, uint64_t gfn, const void *page,
 		     bool copy, void **at)

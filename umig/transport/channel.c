@@ -15,8 +15,9 @@
  *   | frame handed out | next, perhaps torn | read in flight ...      |
  *   ^ head             ^ head + taken       ^ tail                    ^ size
  *
- * On a sealed connection a frame is sealed where it stands in its send buffer,
- * and opened where it stands in the receive buffer: no copy more.
+ * On a sealed connection a frame is sealed into its send buffer, what it borrows
+ * from where that lies, and opened where it stands in the receive buffer: no copy
+ * more.
  */
 #include "transport/channel.h"
 
@@ -464,38 +465,49 @@ int channel_payload(struct channel *ch, void **room)
 	if (ch->send_error)
 		return ch->send_error;
 	at = send_buffer(ch, ch->first + ch->queued);
+	at += ch->head_bytes;
 	pieces_begin(filling(ch), at);
-	*room = at + ch->head_bytes + sizeof(struct wire_frame);
+	*room = at + sizeof(struct wire_frame);
 	return 0;
 }
 
 bool channel_borrow(struct channel *ch, void *at, const void *from,
 		    size_t bytes)
 {
-	return !ch->sealed && pieces_borrow(filling(ch), at, from, bytes);
+	return pieces_borrow(filling(ch), at, from, bytes);
+}
+
+/* What is in pieces goes out as one, sealed. */
+static int seal(struct channel *ch, struct pieces *p, uint8_t *at,
+		size_t frame_bytes)
+{
+	int rc = sealed_seal_pieces(&ch->seal, at, frame_bytes, p->iov, p->nr);
+
+	pieces_begin(p, at);
+	pieces_end(p, at + frame_bytes + SEALED_OVERHEAD);
+	return rc;
 }
 
 int channel_send(struct channel *ch, uint16_t type, size_t bytes)
 {
 	unsigned int i = (ch->first + ch->queued) % SEND_BUFFERS;
 	size_t frame_bytes = sizeof(struct wire_frame) + bytes;
-	uint8_t *at = send_buffer(ch, i);
+	uint8_t *at = send_buffer(ch, i), *frame = at + ch->head_bytes;
 	int rc;
 
 	assert(ch->queued < SEND_BUFFERS && bytes <= WIRE_PAYLOAD_MAX);
 	if (is_cancelled(ch))
 		return -ECANCELED;
-	wire_frame_encode(at + ch->head_bytes, type, bytes,
-			  ch->send_sequence++);
+	wire_frame_encode(frame, type, bytes, ch->send_sequence++);
+	pieces_end(&ch->pieces[i], frame + frame_bytes);
 	ch->frame_bytes[i] = frame_bytes;
 	ch->frame_type[i] = type;
 	if (ch->sealed) {
 		ch->frame_bytes[i] += SEALED_OVERHEAD;
-		rc = sealed_seal(&ch->seal, at, frame_bytes);
+		rc = seal(ch, &ch->pieces[i], at, frame_bytes);
 		if (rc)
 			return rc;
 	}
-	pieces_end(&ch->pieces[i], at + ch->frame_bytes[i]);
 	ch->queued_ns[i] = clock_now_ns();
 	ch->queued++;
 	return pump(ch, 0);

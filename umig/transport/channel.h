@@ -2,8 +2,8 @@
 /*
  * A channel: frames in, frames out, over one connected stream socket, driven
  * by an io_uring of its own.  Guest memory is never pinned, which would un-merge
- * it: pages are copied, into the channel's send buffers, or, where nothing is
- * to be done to them, by the kernel into the socket.
+ * it: pages are copied or encrypted into the channel's send buffers, or, where
+ * nothing is to be done to them, copied by the kernel into the socket.
  *
  * One thread owns a channel; nothing here is locked.  Whatever call waits also
  * moves bytes in the other direction, as far as there is room: who has asked for

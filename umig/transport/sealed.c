@@ -8,14 +8,22 @@
 #include <errno.h>
 #include <string.h>
 
-int sealed_seal(struct record_key *key, uint8_t *at, size_t frame_bytes)
+int sealed_seal_pieces(struct record_key *key, uint8_t *at, size_t frame_bytes,
+		       const struct iovec *pieces, unsigned int nr)
 {
 	uint32_t length = htole32(frame_bytes);
 	uint8_t *frame = at + SEALED_HEAD_BYTES;
 
 	memcpy(at, &length, sizeof(length));
-	return record_seal(key, at, SEALED_HEAD_BYTES, frame, frame_bytes,
-			   frame + frame_bytes);
+	return record_seal_pieces(key, at, SEALED_HEAD_BYTES, frame, pieces, nr,
+				  frame + frame_bytes);
+}
+
+int sealed_seal(struct record_key *key, uint8_t *at, size_t frame_bytes)
+{
+	const struct iovec whole = { at + SEALED_HEAD_BYTES, frame_bytes };
+
+	return sealed_seal_pieces(key, at, frame_bytes, &whole, 1);
 }
 
 int sealed_frame_bytes(const uint8_t *at, size_t *frame_bytes)

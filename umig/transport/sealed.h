@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A frame as it travels on a sealed connection: one record a frame.  In place,
- * pure functions over bytes.
+ * A frame as it travels on a sealed connection: one record a frame.  Pure
+ * functions over bytes.
  *
  *   0        4                        4 + length     20 + length
  *   | length | frame: header, payload | tag          |
@@ -31,6 +31,15 @@
  * Return: 0, or as record_seal().
  */
 int sealed_seal(struct record_key *key, uint8_t *at, size_t frame_bytes);
+
+/**
+ * sealed_seal_pieces() - The same for a frame part of which lies elsewhere.
+ * @pieces: of the frame, as for record_seal_pieces(): its own are at their
+ *	places behind @at + SEALED_HEAD_BYTES.
+ * @nr: how many.
+ */
+int sealed_seal_pieces(struct record_key *key, uint8_t *at, size_t frame_bytes,
+		       const struct iovec *pieces, unsigned int nr);
 
 /**
  * sealed_frame_bytes() - The length of the frame in a record.
