@@ -89,6 +89,33 @@ static void bitmaps_find_and_count(void **state)
 	free(map);
 }
 
+/* Runs that begin and end anywhere, beside bit by bit. */
+static void bitmaps_change_by_runs(void **state)
+{
+	uint64_t map[BITMAP_WORDS(200)], want[BITMAP_WORDS(200)];
+	uint64_t bit, n, i, fresh;
+
+	(void)state;
+	for (bit = 0; bit < 200; bit++) {
+		for (n = 0; n <= 200 - bit; n++) {
+			memset(map, 0xa5, sizeof(map));
+			memset(want, 0xa5, sizeof(want));
+			for (i = bit, fresh = 0; i < bit + n; i++) {
+				fresh += !bitmap_test(want, i);
+				bitmap_set(want, i);
+			}
+			assert_int_equal(bitmap_set_run(map, bit, n), fresh);
+			assert_memory_equal(map, want, sizeof(map));
+			memset(map, 0x5a, sizeof(map));
+			memset(want, 0x5a, sizeof(want));
+			for (i = bit; i < bit + n; i++)
+				bitmap_clear(want, i);
+			bitmap_clear_run(map, bit, n);
+			assert_memory_equal(map, want, sizeof(map));
+		}
+	}
+}
+
 static void received_map_is_complete_when_nothing_is_missing(void **state)
 {
 	struct received r;
@@ -271,6 +298,7 @@ int main(void)
 		cmocka_unit_test(memslots_refuse_what_does_not_fit),
 		cmocka_unit_test(runs_of_a_peer_are_bounded_by_one_slot),
 		cmocka_unit_test(bitmaps_find_and_count),
+		cmocka_unit_test(bitmaps_change_by_runs),
 		cmocka_unit_test(received_map_is_complete_when_nothing_is_missing),
 		cmocka_unit_test(offers_by_digest),
 		cmocka_unit_test(offers_with_colliding_digests),

@@ -332,6 +332,56 @@ static void long_runs_are_split_at_a_batch(void **state)
 	assert_int_equal(run.pages, 100000);
 }
 
+/* One run as long as it can be counted, wherever its parts came from. */
+static void zero_pages_are_written_by_runs(void **state)
+{
+	uint8_t *room = malloc(WIRE_PAYLOAD_MAX);
+	struct pages_reader r;
+	struct pages_writer w;
+	struct pages_run run;
+
+	(void)state;
+	pages_writer_init(&w, room, 3);
+	assert_true(pages_writer_add_zero(&w, 10, 600));
+	assert_non_null(pages_writer_add(&w, 610, WIRE_RUN_ZERO));
+	assert_true(pages_writer_add_zero(&w, 611, UINT32_MAX - 601));
+	/* as many as can be said: another run */
+	assert_true(pages_writer_add_zero(&w, 10ULL + UINT32_MAX, 5));
+	/* not side by side */
+	assert_true(pages_writer_add_zero(&w, 1, 2));
+	assert_int_equal(pages_reader_init(&r, room, pages_writer_end(&w)), 0);
+	assert_int_equal(pages_reader_next(&r, &run), 1);
+	assert_int_equal(run.class, WIRE_RUN_ZERO);
+	assert_int_equal(run.gfn, 10);
+	assert_int_equal(run.pages, UINT32_MAX);
+	assert_int_equal(pages_reader_next(&r, &run), 1);
+	assert_int_equal(run.gfn, 10ULL + UINT32_MAX);
+	assert_int_equal(run.pages, 5);
+	assert_int_equal(pages_reader_next(&r, &run), 1);
+	assert_int_equal(run.gfn, 1);
+	assert_int_equal(run.pages, 2);
+	assert_int_equal(pages_reader_next(&r, &run), 0);
+	free(room);
+}
+
+static void a_full_payload_takes_no_zero_page(void **state)
+{
+	uint8_t *room = malloc(WIRE_PAYLOAD_MAX);
+	struct pages_writer w;
+	uint64_t gfn = 0;
+
+	(void)state;
+	pages_writer_init(&w, room, 3);
+	while (pages_writer_add_zero(&w, gfn, 1))
+		gfn += 2;
+	assert_true(w.len <= WIRE_PAYLOAD_MAX);
+	assert_true(w.len + sizeof(struct wire_run) > WIRE_PAYLOAD_MAX);
+	/* what goes on where the last ended needs no room */
+	assert_true(pages_writer_add_zero(&w, gfn - 1, 7));
+	assert_int_equal(pages_writer_end(&w), w.len);
+	free(room);
+}
+
 static void torn_pages_are_refused_at_every_byte(void **state)
 {
 	static uint8_t room[WIRE_PAYLOAD_MAX];
@@ -490,6 +540,8 @@ int main(void)
 		cmocka_unit_test(pages_round_trip),
 		cmocka_unit_test(full_payload_takes_a_batch_of_single_pages),
 		cmocka_unit_test(long_runs_are_split_at_a_batch),
+		cmocka_unit_test(zero_pages_are_written_by_runs),
+		cmocka_unit_test(a_full_payload_takes_no_zero_page),
 		cmocka_unit_test(torn_pages_are_refused_at_every_byte),
 		cmocka_unit_test(small_messages_round_trip_and_refuse_other_lengths),
 		cmocka_unit_test(peers_text_is_made_printable),

@@ -4,15 +4,37 @@
  */
 #include "lib/bitmap.h"
 
+/* The bits of word @i that are in [@bit, @bit + @n), @n > 0. */
+static uint64_t run_mask(uint64_t i, uint64_t bit, uint64_t n)
+{
+	uint64_t last = bit + n - 1, mask = ~0ULL;
+
+	if (i == bit / 64)
+		mask &= ~0ULL << bit % 64;
+	if (i == last / 64)
+		mask &= ~0ULL >> (63 - last % 64);
+	return mask;
+}
+
 uint64_t bitmap_set_run(uint64_t *map, uint64_t bit, uint64_t n)
 {
-	uint64_t fresh = 0;
+	uint64_t i, fresh = 0;
 
-	for (; n; bit++, n--) {
-		fresh += !bitmap_test(map, bit);
-		bitmap_set(map, bit);
+	for (i = bit / 64; n && i <= (bit + n - 1) / 64; i++) {
+		uint64_t mask = run_mask(i, bit, n);
+
+		fresh += __builtin_popcountll(mask & ~map[i]);
+		map[i] |= mask;
 	}
 	return fresh;
+}
+
+void bitmap_clear_run(uint64_t *map, uint64_t bit, uint64_t n)
+{
+	uint64_t i;
+
+	for (i = bit / 64; n && i <= (bit + n - 1) / 64; i++)
+		map[i] &= ~run_mask(i, bit, n);
 }
 
 uint64_t bitmap_count(const uint64_t *map, uint64_t bits)

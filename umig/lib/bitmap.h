@@ -36,6 +36,9 @@ static inline void bitmap_clear(uint64_t *map, uint64_t bit)
 /** bitmap_set_run() - Set @n bits from @bit on; how many were clear. */
 uint64_t bitmap_set_run(uint64_t *map, uint64_t bit, uint64_t n);
 
+/** bitmap_clear_run() - Clear @n bits from @bit on. */
+void bitmap_clear_run(uint64_t *map, uint64_t bit, uint64_t n);
+
 /** bitmap_count() - Bits set among the first @bits. */
 uint64_t bitmap_count(const uint64_t *map, uint64_t bits);
 

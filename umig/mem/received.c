@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/bitmap.h"
-
 int received_init(struct received *r, uint64_t pages)
 {
 	*r = (struct received){
@@ -31,34 +29,16 @@ void received_exit(struct received *r)
 	*r = (struct received){ 0 };
 }
 
-bool received_accepts(const struct received *r, uint64_t index,
-		      uint32_t round)
-{
-	return round >= r->round[index];
-}
-
-static bool is_placed(const struct received *r, uint64_t index)
-{
-	return r->round[index] && !bitmap_test(r->missing, index);
-}
-
-void received_placed(struct received *r, uint64_t index, uint32_t round)
-{
-	r->placed += !is_placed(r, index);
-	r->round[index] = round;
-	bitmap_clear(r->missing, index);
-}
-
 void received_refused(struct received *r, uint64_t index, uint32_t round)
 {
-	r->placed -= is_placed(r, index);
+	r->placed -= received_is_placed(r, index);
 	r->round[index] = round;
 	bitmap_set(r->missing, index);
 }
 
 bool received_has(const struct received *r, uint64_t index, uint32_t round)
 {
-	return is_placed(r, index) && r->round[index] == round;
+	return received_is_placed(r, index) && r->round[index] == round;
 }
 
 bool received_complete(const struct received *r)
@@ -70,7 +50,7 @@ uint64_t received_first_missing(const struct received *r)
 {
 	uint64_t i;
 
-	for (i = 0; i < r->pages && is_placed(r, i); i++)
+	for (i = 0; i < r->pages && received_is_placed(r, i); i++)
 		;
 	return i;
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/bitmap.h"
+
 /**
  * struct received - One entry a page, by dense index.
  * @pages: entries.
@@ -36,11 +38,26 @@ void received_exit(struct received *r);
  * A record of the same round as the last is: it comes after it on the same
  * channel, or repeats a page whose content was refused.
  */
-bool received_accepts(const struct received *r, uint64_t index,
-		      uint32_t round);
+static inline bool received_accepts(const struct received *r, uint64_t index,
+				    uint32_t round)
+{
+	return round >= r->round[index];
+}
+
+/** received_is_placed() - Whether it holds the content of its newest record. */
+static inline bool received_is_placed(const struct received *r, uint64_t index)
+{
+	return r->round[index] && !bitmap_test(r->missing, index);
+}
 
 /** received_placed() - The page has the content of its record of @round. */
-void received_placed(struct received *r, uint64_t index, uint32_t round);
+static inline void received_placed(struct received *r, uint64_t index,
+				   uint32_t round)
+{
+	r->placed += !received_is_placed(r, index);
+	r->round[index] = round;
+	bitmap_clear(r->missing, index);
+}
 
 /** received_refused() - It has not: it is missing until it comes again. */
 void received_refused(struct received *r, uint64_t index, uint32_t round);

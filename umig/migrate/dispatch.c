@@ -91,12 +91,20 @@ static int lost(struct dispatch *d, int rc)
 	return rc ? migration_lost(d->m, rc) : 0;
 }
 
-/* Page @index goes out now, in this round. */
+/* @n pages from @first on go out now, in this round. */
+static void claim_run(struct dispatch *d, uint64_t first, unsigned int n)
+{
+	uint64_t i;
+
+	for (i = first; i < first + n; i++)
+		if (d->class[i] && dispatch_may_name(d, i))
+			d->m->live.pages_resent++;
+	d->sent += n;
+}
+
 static void claim(struct dispatch *d, uint64_t index)
 {
-	if (d->class[index] && dispatch_may_name(d, index))
-		d->m->live.pages_resent++;
-	d->sent++;
+	claim_run(d, index, 1);
 }
 
 int dispatch_dense(struct dispatch *d, uint64_t first, unsigned int n)
@@ -114,14 +122,8 @@ int dispatch_dense(struct dispatch *d, uint64_t first, unsigned int n)
 
 int dispatch_zero(struct dispatch *d, uint64_t first, unsigned int n)
 {
-	unsigned int i;
-	int rc = 0;
-
-	for (i = 0; i < n && !rc; i++) {
-		claim(d, first + i);
-		rc = encoder_zero(&d->encoder, first + i);
-	}
-	return lost(d, rc);
+	claim_run(d, first, n);
+	return lost(d, encoder_zero(&d->encoder, first, n));
 }
 
 int dispatch_held(struct dispatch *d, uint64_t index,

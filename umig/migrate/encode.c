@@ -165,6 +165,14 @@ static void break_at_slot(struct encoder *e, uint64_t gfn)
 		pages_writer_break(&e->writer);
 }
 
+/* Send the frame, if there is one, and begin another, which has room. */
+static int next_frame(struct encoder *e)
+{
+	int rc = encoder_flush(e);
+
+	return rc ? rc : begin_frame(e);
+}
+
 /* Room in the PAGES frame for a page; the frame before is sent if full. */
 static int add_page(struct encoder *e, uint64_t gfn, uint8_t class, void **at)
 {
@@ -175,15 +183,11 @@ static int add_page(struct encoder *e, uint64_t gfn, uint8_t class, void **at)
 		*at = pages_writer_add(&e->writer, gfn, class);
 		if (*at)
 			return 0;
-		rc = encoder_flush(e);
-		if (rc)
-			return rc;
 	}
-	rc = begin_frame(e);
-	if (rc)
-		return rc;
-	*at = pages_writer_add(&e->writer, gfn, class);
-	return 0;
+	rc = next_frame(e);
+	if (!rc)
+		*at = pages_writer_add(&e->writer, gfn, class);
+	return rc;
 }
 
 int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages)
@@ -193,10 +197,7 @@ int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages)
 
 	if (e->writing && pages_writer_add_dense(&e->writer, gfn, pages))
 		return 0;
-	rc = encoder_flush(e);
-	if (!rc)
-		rc = begin_frame(e);
-	/* an empty one has room */
+	rc = next_frame(e);
 	if (!rc)
 		pages_writer_add_dense(&e->writer, gfn, pages);
 	return rc;
@@ -205,23 +206,37 @@ int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages)
 /* Keep the books on a page that is going out as @class. */
 static void account(struct encoder *e, uint64_t index, uint8_t class)
 {
+	/* what has not been sent yet is not kept either */
+	if (e->deltas && e->class[index] && class != PAGE_CLASS_PLAIN)
+		deltas_forget(e->deltas, index);
 	e->count[e->class[index]]--;
 	e->count[class]++;
 	e->class[index] = class;
-	if (e->deltas && class != PAGE_CLASS_PLAIN)
-		deltas_forget(e->deltas, index);
 	e->bytes_plain_equivalent += class == PAGE_CLASS_ZERO ?
 					     PLAIN_ZERO_BYTES :
 					     PLAIN_PAGE_BYTES;
 }
 
-int encoder_zero(struct encoder *e, uint64_t index)
+static int add_zero(struct encoder *e, uint64_t gfn, unsigned int n)
 {
-	void *at;
-	int rc = add_page(e, memslots_gfn(e->ms, index), WIRE_RUN_ZERO, &at);
+	int rc;
 
+	break_at_slot(e, gfn);
+	if (e->writing && pages_writer_add_zero(&e->writer, gfn, n))
+		return 0;
+	rc = next_frame(e);
 	if (!rc)
-		account(e, index, PAGE_CLASS_ZERO);
+		pages_writer_add_zero(&e->writer, gfn, n);
+	return rc;
+}
+
+int encoder_zero(struct encoder *e, uint64_t first, unsigned int n)
+{
+	unsigned int i;
+	int rc = add_zero(e, memslots_gfn(e->ms, first), n);
+
+	for (i = 0; i < n && !rc; i++)
+		account(e, first + i, PAGE_CLASS_ZERO);
 	return rc;
 }
 
@@ -269,15 +284,11 @@ static int add_delta(struct encoder *e, uint64_t gfn)
 	int rc;
 
 	e->named++;
-	if (e->writing) {
-		if (pages_writer_add_delta(&e->writer, gfn, d->base, d->delta,
-					   d->bytes))
-			return 0;
-		rc = encoder_flush(e);
-		if (rc)
-			return rc;
-	}
-	rc = begin_frame(e);
+	if (e->writing &&
+	    pages_writer_add_delta(&e->writer, gfn, d->base, d->delta,
+				   d->bytes))
+		return 0;
+	rc = next_frame(e);
 	if (!rc)
 		pages_writer_add_delta(&e->writer, gfn, d->base, d->delta,
 				       d->bytes);
@@ -331,7 +342,7 @@ int encoder_bytes(struct encoder *e, uint64_t index, uint32_t refused)
 	int rc;
 
 	if (page_is_zero(page))
-		return encoder_zero(e, index);
+		return encoder_zero(e, index, 1);
 	if (offered &&
 	    duplicates_find(&e->dups, refused, e->round, page, &original))
 		return add_duplicate(e, index, gfn, original);

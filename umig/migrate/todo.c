@@ -60,36 +60,40 @@ static uint64_t find_first(struct todo *t)
 	return i;
 }
 
-static bool ends_batch(const struct todo *t, uint64_t index)
-{
-	return t->round == 1 && index % HUGE_PAGES == 0;
-}
-
 bool todo_ends_batch(const struct todo *t)
 {
-	return ends_batch(t, t->cursor);
+	return t->round == 1 && t->cursor % HUGE_PAGES == 0;
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Where a run from @first on ends at the latest: with its slot, or batch. */
+static uint64_t run_limit(const struct todo *t, uint64_t first,
+			  unsigned int max)
+{
+	const struct memslot *slot =
+		memslots_find(t->ms, memslots_gfn(t->ms, first));
+	uint64_t end = min(first + max, slot->index + slot->pages);
+
+	if (t->round == 1)
+		end = min(end, (first / HUGE_PAGES + 1) * HUGE_PAGES);
+	return end;
 }
 
 unsigned int todo_take(struct todo *t, unsigned int max, uint64_t *first)
 {
-	const struct memslots *ms = t->ms;
-	const struct memslot *slot;
-	uint64_t i = find_first(t);
-	unsigned int n = 0;
+	uint64_t end;
 
-	*first = i;
-	t->cursor = i;
-	if (i == ms->pages)
+	*first = t->cursor = find_first(t);
+	if (*first == t->ms->pages)
 		return 0;
-	slot = memslots_find(ms, memslots_gfn(ms, i));
-	while (n < max && i < slot->index + slot->pages &&
-	       bitmap_test(t->now, i) && !bitmap_test(t->next, i)) {
-		bitmap_clear(t->now, i);
-		n++;
-		i++;
-		if (ends_batch(t, i))
-			break;
-	}
-	t->cursor = i;
-	return n;
+	end = run_limit(t, *first, max);
+	end = bitmap_next_clear(t->now, end, *first);
+	end = bitmap_next(t->next, end, *first);
+	bitmap_clear_run(t->now, *first, end - *first);
+	t->cursor = end;
+	return end - *first;
 }

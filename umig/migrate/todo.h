@@ -48,8 +48,7 @@ void todo_leave_round(struct todo *t);
 /** todo_add() - @pages from @index on are of the next round. */
 static inline void todo_add(struct todo *t, uint64_t index, uint64_t pages)
 {
-	for (; pages; pages--, index++)
-		bitmap_set(t->next, index);
+	bitmap_set_run(t->next, index, pages);
 }
 
 /**

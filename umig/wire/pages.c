@@ -55,32 +55,49 @@ void pages_writer_break(struct pages_writer *w)
 	close_run(w);
 }
 
-static bool extends(const struct pages_writer *w, uint64_t gfn, uint8_t class)
+static bool extends(const struct pages_writer *w, uint64_t gfn, uint32_t pages,
+		    uint8_t class)
 {
+	uint32_t most = class == WIRE_RUN_ZERO ? UINT32_MAX : WIRE_BATCH_PAGES;
+
 	return w->run && w->gfn == gfn && w->class == class &&
-	       class != WIRE_RUN_DELTA &&
-	       (class == WIRE_RUN_ZERO ? w->pages < UINT32_MAX :
-					 w->pages < WIRE_BATCH_PAGES);
+	       class != WIRE_RUN_DELTA && w->pages <= most - pages;
+}
+
+static void begin_run(struct pages_writer *w, uint64_t gfn, uint8_t class)
+{
+	close_run(w);
+	w->run = w->len;
+	w->len += sizeof(struct wire_run);
+	w->gfn = gfn;
+	w->pages = 0;
+	w->class = class;
+	w->runs++;
+}
+
+bool pages_writer_add_zero(struct pages_writer *w, uint64_t gfn, uint32_t pages)
+{
+	if (!extends(w, gfn, pages, WIRE_RUN_ZERO)) {
+		if (w->len + sizeof(struct wire_run) > WIRE_PAYLOAD_MAX)
+			return false;
+		begin_run(w, gfn, WIRE_RUN_ZERO);
+	}
+	w->gfn += pages;
+	w->pages += pages;
+	return true;
 }
 
 void *pages_writer_add(struct pages_writer *w, uint64_t gfn, uint8_t class)
 {
 	size_t bytes = pages_payload_bytes(class);
-	bool fresh = !extends(w, gfn, class);
+	bool fresh = !extends(w, gfn, 1, class);
 	void *at;
 
 	if (w->len + bytes + (fresh ? sizeof(struct wire_run) : 0) >
 	    WIRE_PAYLOAD_MAX)
 		return NULL;
-	if (fresh) {
-		close_run(w);
-		w->run = w->len;
-		w->len += sizeof(struct wire_run);
-		w->gfn = gfn;
-		w->pages = 0;
-		w->class = class;
-		w->runs++;
-	}
+	if (fresh)
+		begin_run(w, gfn, class);
 	at = w->at + w->len;
 	w->len += bytes;
 	w->gfn++;

@@ -46,6 +46,15 @@ void pages_writer_init(struct pages_writer *w, void *room, uint32_t round);
 void *pages_writer_add(struct pages_writer *w, uint64_t gfn, uint8_t class);
 
 /**
+ * pages_writer_add_zero() - Append @pages ZERO pages, extending the last run if
+ * it can.
+ *
+ * Return: whether they fitted.
+ */
+bool pages_writer_add_zero(struct pages_writer *w, uint64_t gfn,
+			   uint32_t pages);
+
+/**
  * pages_writer_add_delta() - Append one page, a run of its own, as a delta.
  * @base: the round that it is to.
  *
