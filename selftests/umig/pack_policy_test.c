@@ -446,6 +446,65 @@ static void small_batches_say_little_of_the_link(void **state)
 	assert_int_not_equal(pack_policy_choose(&p, now).codec, 0);
 }
 
+/* A slow link, and what lz4 and zstd leave of the parts that they are tried on. */
+static void begin_slow(struct pack_policy *p, double lz4, double zstd)
+{
+	const struct pack_option automatic = { .automatic = true };
+	unsigned int i;
+
+	pack_policy_init(p, &automatic, BOTH, 1, 0);
+	for (i = 1; i <= 2; i++)
+		pack_policy_tried(p, sim_plans[i], PACK_TRIAL_BYTES,
+				  PACK_TRIAL_BYTES * (i == 1 ? lz4 : zstd),
+				  100000 * i, 1000000);
+	pack_policy_choose(p, 1000000);
+	pack_policy_sent(p, sim_plans[0], BATCH, 16000000, 20000000);
+}
+
+/* @batches by lz4, which packs the rest to a quarter; when they are sent. */
+static uint64_t pack_cheaply(struct pack_policy *p, unsigned int batches)
+{
+	uint64_t now = 20000000;
+
+	for (; batches; batches--) {
+		pack_policy_packed(p, sim_plans[1], BATCH, BATCH / 4, 2000000,
+				   now);
+		now += 4000000;
+		pack_policy_sent(p, sim_plans[1], BATCH / 4, 4000000, now);
+	}
+	return now;
+}
+
+/* What the first pages tell of two codecs needn't hold for the others. */
+static void what_looked_alike_at_first_gets_a_batch(void **state)
+{
+	struct pack_policy p;
+	uint64_t now;
+
+	(void)state;
+	begin_slow(&p, 0.1, 0.1);
+	now = pack_cheaply(&p, 8);
+	assert_int_equal(sim_index(pack_policy_choose(&p, now)), 2);
+	/* which was for nothing: once is enough */
+	pack_policy_packed(&p, sim_plans[2], BATCH, BATCH / 4, 4000000, now);
+	now += 4000000;
+	pack_policy_sent(&p, sim_plans[2], BATCH / 4, 4000000, now);
+	pack_cheaply(&p, 8);
+	assert_int_equal(sim_index(pack_policy_choose(&p, now)), 1);
+}
+
+static void what_costs_more_leaves_no_more(void **state)
+{
+	struct pack_policy p;
+
+	(void)state;
+	/* lz4's was a lucky part: what is seen next is no news of zstd's */
+	begin_slow(&p, 0.05, 0.1);
+	pack_cheaply(&p, 8);
+	assert_true(p.known[2].ratio <= p.known[1].ratio);
+	assert_true(p.known[1].ratio > 0.2);
+}
+
 /* Batches packed in vain once nothing packs any more, and the other way. */
 static void auto_follows_the_contents(void **state)
 {
@@ -564,6 +623,8 @@ int main(void)
 		cmocka_unit_test(auto_minds_only_what_can_be_packed),
 		cmocka_unit_test(channels_share_the_link),
 		cmocka_unit_test(small_batches_say_little_of_the_link),
+		cmocka_unit_test(what_looked_alike_at_first_gets_a_batch),
+		cmocka_unit_test(what_costs_more_leaves_no_more),
 		cmocka_unit_test(auto_follows_the_contents),
 		cmocka_unit_test(auto_is_never_slower_than_none),
 		cmocka_unit_test(auto_comes_near_the_best),

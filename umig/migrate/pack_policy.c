@@ -54,16 +54,21 @@
 /* In "none", so many trials are of the cheapest codec, then one of another. */
 #define TRIALS_CHEAP 8
 
-/* The plans, by growing cost; ns a byte as expected until it was measured. */
+/*
+ * The plans, by growing cost.  As expected until it was measured: ns a byte; and
+ * what is left of what the one before leaves, which a part of a batch doesn't
+ * tell: hope costs one batch.
+ */
 static const struct {
 	struct pack_plan plan;
 	double ns;
+	double hope;
 } plans[PACK_PLANS] = {
-	[NONE] = { { 0, 0 }, 0 },
-	{ { WIRE_CODEC_LZ4, 0 }, 2 },
-	{ { WIRE_CODEC_ZSTD, 1 }, 3 },
-	{ { WIRE_CODEC_ZSTD, 3 }, 5 },
-	{ { WIRE_CODEC_ZSTD, 6 }, 16 },
+	[NONE] = { { 0, 0 }, 0, 1 },
+	{ { WIRE_CODEC_LZ4, 0 }, 2, 1 },
+	{ { WIRE_CODEC_ZSTD, 1 }, 3, 0.75 },
+	{ { WIRE_CODEC_ZSTD, 3 }, 5, 1 },
+	{ { WIRE_CODEC_ZSTD, 6 }, 16, 1 },
 };
 
 int pack_policy_plan(unsigned int i, struct pack_plan *plan)
@@ -222,12 +227,24 @@ static double workers_beside(const struct pack_policy *p)
 	return 1 + part * (p->workers - 1);
 }
 
+/* What plan @i, which was tried, leaves of a byte. */
+static double ratio_of(const struct pack_policy *p, unsigned int i)
+{
+	const struct pack_known *k = &p->known[i];
+	double hope;
+
+	if (k->used || !tried(k - 1))
+		return k->ratio;
+	hope = plans[i].hope * k[-1].ratio;
+	return hope < k->ratio ? hope : k->ratio;
+}
+
 /* The time of a raw byte, packing and sending; -1: not known. */
 static double estimate(const struct pack_policy *p, unsigned int i,
 		       uint64_t now_ns)
 {
 	const struct pack_known *k = &p->known[i];
-	double send, pack, path = path_ns(p, now_ns), free, crowded;
+	double send, pack, path = path_ns(p, now_ns), ratio, free, crowded;
 	bool fresh;
 
 	send = link_ns(p, i, now_ns, &fresh);
@@ -239,8 +256,9 @@ static double estimate(const struct pack_policy *p, unsigned int i,
 		return send;
 	if (!tried(k))
 		return -1;
-	send *= k->ratio;
-	path *= k->ratio;
+	ratio = ratio_of(p, i);
+	send *= ratio;
+	path *= ratio;
 	pack = rate_ns_a_byte(&k->pack) / workers_beside(p);
 	free = longer(pack, send);
 	crowded = longer(free, pack + send - path);
@@ -345,6 +363,25 @@ static void carry_over(struct pack_policy *p, const struct pack_known *from,
 	}
 }
 
+/*
+ * Of the same contents, a plan that costs more leaves no more than one that costs
+ * less: what @from has seen bounds what the others are taken for.
+ */
+static void bound_others(struct pack_policy *p, const struct pack_known *from)
+{
+	unsigned int i;
+
+	for (i = NONE + 1; i < PACK_PLANS; i++) {
+		struct pack_known *k = &p->known[i];
+
+		if (!tried(k))
+			continue;
+		if (k > from ? k->ratio > from->ratio :
+			       k->ratio < from->ratio)
+			k->ratio = from->ratio;
+	}
+}
+
 static void learn(struct pack_policy *p, struct pack_plan plan, size_t raw,
 		  size_t packed, uint64_t ns, uint64_t now_ns, bool carry)
 {
@@ -360,6 +397,7 @@ static void learn(struct pack_policy *p, struct pack_plan plan, size_t raw,
 			      ratio;
 	if (carry && tried(k))
 		carry_over(p, k, k->ratio / old);
+	bound_others(p, k);
 	rate_add(&k->pack, kept(KEEP_PACK, raw, WHOLE_PACK), raw, ns);
 	k->packed_at_ns = now_ns;
 }
@@ -375,6 +413,10 @@ void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
 			size_t raw, size_t packed, uint64_t ns,
 			uint64_t now_ns)
 {
+	struct pack_known *k = find(p, plan);
+
+	if (k && raw >= WHOLE_PACK)
+		k->used = true;
 	learn(p, plan, raw, packed, ns, now_ns, true);
 }
 

@@ -58,6 +58,7 @@ struct pack_rate {
 /**
  * struct pack_known - What is known of a plan.
  * @usable: the peer unpacks it.
+ * @used: a whole batch was packed by it.
  * @pack: raw bytes packed; no bytes: not tried yet.
  * @ratio: packed bytes for each raw byte, 1: doesn't get smaller.
  * @link: bytes on the wire, while it was busy.
@@ -66,6 +67,7 @@ struct pack_rate {
  */
 struct pack_known {
 	bool usable;
+	bool used;
 	struct pack_rate pack;
 	double ratio;
 	struct pack_rate link;
