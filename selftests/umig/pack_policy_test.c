@@ -505,6 +505,61 @@ static void what_costs_more_leaves_no_more(void **state)
 	assert_true(p.known[1].ratio > 0.2);
 }
 
+/* Batches of few pages: hope ends when they come to one of many. */
+static void small_batches_in_vain_are_few(void **state)
+{
+	const uint32_t raw = 25 * 4096;
+	struct pack_policy p;
+	struct pack_plan plan;
+	uint64_t now = 20000000;
+	unsigned int i, packed = 0;
+
+	(void)state;
+	begin_slow(&p, 0.99, 0.99);
+	for (i = 0; i < 50; i++) {
+		plan = pack_policy_choose(&p, now);
+		packed += !!plan.codec;
+		if (plan.codec)
+			pack_policy_packed(&p, plan, raw, raw * 0.99, 200000,
+					   now);
+		now += 900000;
+		pack_policy_sent(&p, plan, raw, 900000, now);
+	}
+	assert_true(packed);
+	assert_true(packed < 8);
+}
+
+/* Of other contents than those, to say the least. */
+static void a_trial_leaves_alone_what_batches_told(void **state)
+{
+	struct pack_policy p;
+	double lz4, zstd;
+	unsigned int i;
+	uint64_t now;
+
+	(void)state;
+	begin_slow(&p, 0.3, 0.2);
+	now = pack_cheaply(&p, 8);
+	pack_policy_choose(&p, now);
+	pack_policy_packed(&p, sim_plans[2], BATCH, BATCH / 6, 4000000, now);
+	lz4 = p.known[1].ratio;
+	zstd = p.known[2].ratio;
+	pack_policy_choose(&p, now);
+	assert_int_not_equal(p.current, 0);
+	pack_policy_tried(&p, sim_plans[4], PACK_TRIAL_BYTES, PACK_TRIAL_BYTES,
+			  1000000, now);
+	assert_true(p.known[1].ratio == lz4);
+	assert_true(p.known[2].ratio == zstd);
+	assert_true(p.known[4].ratio == zstd);
+	/* what they told long ago, other contents may not */
+	now += 1000000000;
+	for (i = 0; i < 8; i++)
+		pack_policy_tried(&p, sim_plans[1], PACK_TRIAL_BYTES,
+				  PACK_TRIAL_BYTES / 50, 100000, now);
+	assert_true(p.known[1].ratio < zstd);
+	assert_true(p.known[2].ratio <= p.known[1].ratio);
+}
+
 /* Batches packed in vain once nothing packs any more, and the other way. */
 static void auto_follows_the_contents(void **state)
 {
@@ -625,6 +680,8 @@ int main(void)
 		cmocka_unit_test(small_batches_say_little_of_the_link),
 		cmocka_unit_test(what_looked_alike_at_first_gets_a_batch),
 		cmocka_unit_test(what_costs_more_leaves_no_more),
+		cmocka_unit_test(small_batches_in_vain_are_few),
+		cmocka_unit_test(a_trial_leaves_alone_what_batches_told),
 		cmocka_unit_test(auto_follows_the_contents),
 		cmocka_unit_test(auto_is_never_slower_than_none),
 		cmocka_unit_test(auto_comes_near_the_best),

@@ -43,6 +43,8 @@
 #define LINK_STALE_TIMES 64
 /* The same of the way itself, which one plan's batches tell as well as others'. */
 #define PATH_STALE_NS 1000000000ULL
+/* What a plan's batches left is no news of what is sent after this. */
+#define BATCH_STALE_NS 250000000ULL
 /* By then a probe has been sent, or what became of it doesn't matter. */
 #define PROBE_LOST_NS 1000000000ULL
 /* Until so many batches were sent, the link is no faster than it is seen ... */
@@ -57,7 +59,7 @@
 /*
  * The plans, by growing cost.  As expected until it was measured: ns a byte; and
  * what is left of what the one before leaves, which a part of a batch doesn't
- * tell: hope costs one batch.
+ * tell: hope costs one batch, or some small ones.
  */
 static const struct {
 	struct pack_plan plan;
@@ -227,13 +229,25 @@ static double workers_beside(const struct pack_policy *p)
 	return 1 + part * (p->workers - 1);
 }
 
+/* Whether more is known than what trials tell. */
+static bool used(const struct pack_known *k)
+{
+	return k->batches >= WHOLE_PACK;
+}
+
+/* Whether that is of what is being sent. */
+static bool in_use(const struct pack_known *k, uint64_t now_ns)
+{
+	return used(k) && now_ns - k->batch_at_ns < BATCH_STALE_NS;
+}
+
 /* What plan @i, which was tried, leaves of a byte. */
 static double ratio_of(const struct pack_policy *p, unsigned int i)
 {
 	const struct pack_known *k = &p->known[i];
 	double hope;
 
-	if (k->used || !tried(k - 1))
+	if (used(k) || !tried(k - 1))
 		return k->ratio;
 	hope = plans[i].hope * k[-1].ratio;
 	return hope < k->ratio ? hope : k->ratio;
@@ -363,27 +377,34 @@ static void carry_over(struct pack_policy *p, const struct pack_known *from,
 	}
 }
 
+/* @k costs more, or less, than @other, and is taken to leave no more, or less. */
+static void bound(struct pack_known *k, const struct pack_known *other)
+{
+	if (k > other ? k->ratio > other->ratio : k->ratio < other->ratio)
+		k->ratio = other->ratio;
+}
+
 /*
  * Of the same contents, a plan that costs more leaves no more than one that costs
- * less: what @from has seen bounds what the others are taken for.
+ * less.  What @k has seen now, by a @trial or of a batch, bounds what the others
+ * are taken for; but what a trial has seen gives way to others' batches of now.
  */
-static void bound_others(struct pack_policy *p, const struct pack_known *from)
+static void bound_ratios(struct pack_policy *p, struct pack_known *k,
+			 bool trial, uint64_t now_ns)
 {
 	unsigned int i;
 
-	for (i = NONE + 1; i < PACK_PLANS; i++) {
-		struct pack_known *k = &p->known[i];
-
-		if (!tried(k))
-			continue;
-		if (k > from ? k->ratio > from->ratio :
-			       k->ratio < from->ratio)
-			k->ratio = from->ratio;
-	}
+	for (i = NONE + 1; i < PACK_PLANS && trial; i++)
+		if (in_use(&p->known[i], now_ns))
+			bound(k, &p->known[i]);
+	for (i = NONE + 1; i < PACK_PLANS; i++)
+		if (tried(&p->known[i]) &&
+		    !(trial && in_use(&p->known[i], now_ns)))
+			bound(&p->known[i], k);
 }
 
 static void learn(struct pack_policy *p, struct pack_plan plan, size_t raw,
-		  size_t packed, uint64_t ns, uint64_t now_ns, bool carry)
+		  size_t packed, uint64_t ns, uint64_t now_ns, bool trial)
 {
 	struct pack_known *k = find(p, plan);
 	double ratio, old;
@@ -395,9 +416,10 @@ static void learn(struct pack_policy *p, struct pack_plan plan, size_t raw,
 	k->ratio = tried(k) ? old + (ratio - old) *
 				      (1 - kept(1 - NEWEST, raw, WHOLE_PACK)) :
 			      ratio;
-	if (carry && tried(k))
+	/* while a plan is in use, its batches tell how contents change */
+	if (tried(k) && (!trial || p->current == NONE))
 		carry_over(p, k, k->ratio / old);
-	bound_others(p, k);
+	bound_ratios(p, k, trial, now_ns);
 	rate_add(&k->pack, kept(KEEP_PACK, raw, WHOLE_PACK), raw, ns);
 	k->packed_at_ns = now_ns;
 }
@@ -415,9 +437,11 @@ void pack_policy_packed(struct pack_policy *p, struct pack_plan plan,
 {
 	struct pack_known *k = find(p, plan);
 
-	if (k && raw >= WHOLE_PACK)
-		k->used = true;
-	learn(p, plan, raw, packed, ns, now_ns, true);
+	if (k) {
+		k->batches += raw;
+		k->batch_at_ns = now_ns;
+	}
+	learn(p, plan, raw, packed, ns, now_ns, false);
 }
 
 /*
@@ -533,5 +557,5 @@ void pack_policy_tried(struct pack_policy *p, struct pack_plan plan,
 {
 	p->trial_ns += ns;
 	p->trials++;
-	learn(p, plan, raw, packed, ns, now_ns, p->current == NONE);
+	learn(p, plan, raw, packed, ns, now_ns, true);
 }

@@ -14,6 +14,10 @@
  * batch is let go, before the others, to see what the link and the peer make of
  * it.
  *
+ * A part tells little of the rest.  Until it has packed a batch, a plan is hoped
+ * to leave less than the one before it, which costs less; and none is ever taken
+ * to leave more than that.
+ *
  * One thread, or a lock of the caller's.
  */
 #ifndef UMIG_MIGRATE_PACK_POLICY_H
@@ -58,7 +62,8 @@ struct pack_rate {
 /**
  * struct pack_known - What is known of a plan.
  * @usable: the peer unpacks it.
- * @used: a whole batch was packed by it.
+ * @batches: bytes of batches that it packed, raw,
+ * @batch_at_ns: the last of them when.
  * @pack: raw bytes packed; no bytes: not tried yet.
  * @ratio: packed bytes for each raw byte, 1: doesn't get smaller.
  * @link: bytes on the wire, while it was busy.
@@ -67,7 +72,8 @@ struct pack_rate {
  */
 struct pack_known {
 	bool usable;
-	bool used;
+	uint64_t batches;
+	uint64_t batch_at_ns;
 	struct pack_rate pack;
 	double ratio;
 	struct pack_rate link;
