@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The record layer: bytes sealed and opened in place, RECORD_TAG_SIZE longer on
- * the wire, each direction of each channel with a key of its own.
+ * The record layer: bytes sealed, from where they lie, and opened in place,
+ * RECORD_TAG_SIZE longer on the wire, each direction of each channel with a key
+ * of its own.
  *
  *   secret --(cipher, label, channel)--> key 0 --> key 1 --> ...
  *

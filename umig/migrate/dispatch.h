@@ -84,7 +84,7 @@ void dispatch_begin_round(struct dispatch *d, uint32_t round);
  */
 int dispatch_dense(struct dispatch *d, uint64_t first, unsigned int n);
 
-/** dispatch_zero() - @n pages of one slot, from @first on, read as zeroes. */
+/** dispatch_zero() - @n > 0 pages of one slot, @first on, read as zeroes. */
 int dispatch_zero(struct dispatch *d, uint64_t first, unsigned int n);
 
 /** dispatch_held() - As encoder_held(). */

@@ -101,7 +101,7 @@ void encoder_begin_round(struct encoder *e, uint32_t round);
  */
 int encoder_dense(struct encoder *e, uint64_t index, uint32_t pages);
 
-/** encoder_zero() - @n pages of one slot, from @first on, read as zeroes. */
+/** encoder_zero() - @n > 0 pages of one slot, @first on, read as zeroes. */
 int encoder_zero(struct encoder *e, uint64_t first, unsigned int n);
 
 /**

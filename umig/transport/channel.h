@@ -100,7 +100,7 @@ void channel_set_deadline(struct channel *ch, uint64_t deadline_ns);
  * @room: set to WIRE_PAYLOAD_MAX bytes.
  *
  * Waits for a send buffer.  Asking twice without channel_send() between gives
- * the same room.
+ * the same room, in which nothing is borrowed.
  *
  * Return: 0, -ETIMEDOUT, -ECANCELED, -ECONNRESET, or what the socket said.
  */
@@ -111,7 +111,8 @@ int channel_payload(struct channel *ch, void **room);
  * elsewhere.
  * @at: in the room of channel_payload(), behind all that was borrowed before.
  * @from: the bytes, which must stay mapped until the channel is closed.  They
- *	are read when the frame is sent, which may be any time until then.
+ *	are read by channel_send() if it seals, else when the frame is sent,
+ *	which may be any time until then.
  *
  * Return: false: they can't be borrowed: write them to @at.
  */

@@ -4,6 +4,7 @@
  */
 #include "wire/pages.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
@@ -77,6 +78,7 @@ static void begin_run(struct pages_writer *w, uint64_t gfn, uint8_t class)
 
 bool pages_writer_add_zero(struct pages_writer *w, uint64_t gfn, uint32_t pages)
 {
+	assert(pages);
 	if (!extends(w, gfn, pages, WIRE_RUN_ZERO)) {
 		if (w->len + sizeof(struct wire_run) > WIRE_PAYLOAD_MAX)
 			return false;

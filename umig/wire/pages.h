@@ -46,8 +46,8 @@ void pages_writer_init(struct pages_writer *w, void *room, uint32_t round);
 void *pages_writer_add(struct pages_writer *w, uint64_t gfn, uint8_t class);
 
 /**
- * pages_writer_add_zero() - Append @pages ZERO pages, extending the last run if
- * it can.
+ * pages_writer_add_zero() - Append @pages ZERO pages, from 1, extending the last
+ * run if it can.
  *
  * Return: whether they fitted.
  */
