@@ -70,6 +70,7 @@ def walk(demo, guests):
     mine = ksm.walk(mover.process.host, mover.process.pid())
     demo.merged_here = mine.merged()
     demo.mergeable = mine.merged_also_in(held)
+    demo.merged_zero = mine.merged_zero()
 
 
 def check_after(demo, mover):

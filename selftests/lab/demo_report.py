@@ -11,6 +11,9 @@ import dataclasses
 NONE, ZERO, HELD, DUPLICATE, PLAIN = range(5)
 
 HELD_OF_MERGEABLE = 0.95
+ZERO_OF_MERGED_ZERO = 0.95
+# The guest may have used some since: of fewer nothing is said.
+MERGED_ZERO_TOLD = 1000
 HELD_OF_NONZERO = 0.50
 WIRE_OF_PLAIN = 0.50
 # Frame, IP and TCP headers, acknowledgements of the other direction.
@@ -28,6 +31,7 @@ class Demo:
     report: dict = None
     classes: bytes = b""
     mergeable: list = None
+    merged_zero: list = None
     merged_here: int = 0
     index: list = None
     interface_bytes: int = 0
@@ -55,6 +59,11 @@ class Demo:
         held = sum(self.classes[i] == HELD for i in self.mergeable)
         return held / max(len(self.mergeable), 1)
 
+    def zero_of_merged_zero(self):
+        """A fraction of the zero pages that the source had merged."""
+        zero = sum(self.classes[i] == ZERO for i in self.merged_zero)
+        return zero / max(len(self.merged_zero), 1)
+
     def wire(self):
         """Bytes both ways."""
         return self.report["bytes"]["wire_tx"] + \
@@ -76,6 +85,8 @@ class Demo:
                     held_of_mergeable=round(self.held_of_mergeable(), 4),
                     wire_of_plain=round(self.wire_of_plain(), 4),
                     mergeable=len(self.mergeable),
+                    merged_zero=len(self.merged_zero),
+                    zero_of_merged_zero=round(self.zero_of_merged_zero(), 4),
                     interface_bytes=self.interface_bytes,
                     guest={"counter_monotonic": self.monotonic,
                            "longest_gap_ms": round(self.gap * 1000, 1),
@@ -102,6 +113,11 @@ def expectations(d):
         (d.held_of_mergeable() >= HELD_OF_MERGEABLE,
          f"{d.held_of_mergeable():.1%} of the pages merged on both sides "
          f"held: at least {HELD_OF_MERGEABLE:.0%}"),
+        (len(d.merged_zero) < MERGED_ZERO_TOLD or
+         d.zero_of_merged_zero() >= ZERO_OF_MERGED_ZERO,
+         f"{d.zero_of_merged_zero():.1%} of the {len(d.merged_zero)} zero "
+         "pages merged at the source went as zeroes: at least "
+         f"{ZERO_OF_MERGED_ZERO:.0%}"),
         (d.held_of_nonzero() >= HELD_OF_NONZERO,
          f"{d.held_of_nonzero():.1%} of the non-zero pages held: at least "
          f"{HELD_OF_NONZERO:.0%}"),
@@ -149,6 +165,8 @@ def render(d):
         ("  re-sent", f"{p['resent']:>7}"),
         ("merged on both sides", f"{len(d.mergeable)} by the reference walk, "
          f"of them held {d.held_of_mergeable():.1%}"),
+        ("merged zero pages", f"{len(d.merged_zero)} at the source, of them "
+         f"sent as zeroes {d.zero_of_merged_zero():.1%}"),
         ("held", f"{d.held_of_nonzero():.1%} of the non-zero pages"),
         ("on the wire", f"{_mb(d.wire())}; plain pre-copy: "
          f"{_mb(b['plain_equivalent'])}; that is {d.wire_of_plain():.1%}"),

@@ -110,6 +110,10 @@ class Walk:
         """The distinct contents of merged pages."""
         return {d for d in self.digests if d is not None}
 
+    def merged_zero(self):
+        """Indices of merged pages of zeroes."""
+        return [i for i, f in enumerate(self.flags) if f & MERGED and f & ZERO]
+
     def merged_also_in(self, contents):
         """Indices of merged pages, other than zeroes, that are in @contents."""
         return [i for i, d in enumerate(self.digests)

@@ -169,6 +169,24 @@ static void mostly_digests_are_dense_enough(void **state)
 	assert_int_equal(f->c.class[PAGES - 1], DIGEST_NONE);
 }
 
+/* Nothing is gained by memory for them, wherever they lie. */
+static void zero_pages_that_have_memory_are_gaps(void **state)
+{
+	struct fixture *f = *state;
+
+	touch(f, 0, PAGES);
+	f->teller.class[7] = DIGEST_ZERO;
+	ask(f, true);
+	assert_false(f->c.dense);
+	assert_int_equal(f->c.class[7], DIGEST_ZERO);
+	know(f, 8, PAGES - 8);
+	ask(f, true);
+	assert_false(f->c.dense);
+	memset(f->teller.class, DIGEST_ZERO, PAGES);
+	ask(f, true);
+	assert_false(f->c.dense);
+}
+
 static void without_digests_the_page_map_still_tells(void **state)
 {
 	struct fixture *f = *state;
@@ -215,6 +233,7 @@ int main(void)
 		T(memory_of_another_kind_is_not_dense),
 		T(pages_with_digests_are_named),
 		T(mostly_digests_are_dense_enough),
+		T(zero_pages_that_have_memory_are_gaps),
 		T(without_digests_the_page_map_still_tells),
 		T(what_comes_later_is_like_what_is_not_known),
 		T(a_source_that_fails_is_named),

@@ -14,6 +14,7 @@
 #include "mem/group.h"
 #include "mem/memslots.h"
 #include "mem/umigdev.h"
+#include "mem/zero_digest.h"
 
 #define BATCH 512
 
@@ -59,6 +60,7 @@ close_fd:
 struct module_digests {
 	struct digest_source ds;
 	int fd;
+	struct zero_digest zero;
 	struct umig_run runs[BATCH];
 	digest_t digests[BATCH];
 };
@@ -127,6 +129,7 @@ static int module_range(struct digest_source *ds, const void *hva,
 			return rc;
 		done += n;
 	}
+	zero_digest_sort(&md->zero, hva, pages, classes, digests);
 	return 0;
 }
 

@@ -38,13 +38,14 @@ static int find_digests(struct classifier *c, const void *hva, unsigned int n,
 			    c->digests->name, strerror(-rc)) : 0;
 }
 
-static unsigned int count_known(const struct classifier *c, unsigned int n)
+static unsigned int count(const struct classifier *c, unsigned int n,
+			  uint8_t class)
 {
-	unsigned int i, known = 0;
+	unsigned int i, found = 0;
 
 	for (i = 0; i < n; i++)
-		known += c->class[i] == DIGEST_KNOWN;
-	return known;
+		found += c->class[i] == class;
+	return found;
 }
 
 /*
@@ -56,12 +57,14 @@ static void find_untouched(struct classifier *c, const void *hva,
 			   unsigned int n)
 {
 	uint64_t map[BITMAP_WORDS(UNTOUCHED_MAX)];
-	unsigned int i;
+	unsigned int i, known = count(c, n, DIGEST_KNOWN);
+	unsigned int zero = count(c, n, DIGEST_ZERO);
 	int found = 0;
 
-	if (count_known(c, n) * 4 < n * 3)
+	if ((known + zero) * 4 < n * 3)
 		found = untouched_find(&c->untouched, hva, n, map);
-	c->dense = !found;
+	/* zeroes need no memory there, whether they have any here or not */
+	c->dense = !found && !zero;
 	if (found <= 0)
 		return;
 	for (i = 0; i < n; i++)

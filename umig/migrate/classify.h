@@ -21,7 +21,7 @@
  * @ms: guest memory.
  * @digests: where digests come from, borrowed; NULL: from nowhere.
  * @untouched: pages that nobody has written yet.
- * @dense: all pages of the run have memory here.
+ * @dense: all pages of the run have memory here, and none is known to be zero.
  * @class: of each page of the run, &enum digest_class,
  * @digest: and of DIGEST_KNOWN its digest.
  */
