@@ -5,9 +5,12 @@ An image has guest RAM in dense order: what lies above the hole below 4 GiB
 follows at once on what lies below it.
 """
 
+import bisect
+import errno
 import os
 import random
 
+from live import BenchError
 from live.guest import PAGE, STAMPS
 
 ZERO = bytes(PAGE)
@@ -73,34 +76,74 @@ def synthesize(recipe, directory):
     return path
 
 
+def _extents(fd, size):
+    """(offset, end) of what has blocks on the disk, in whole pages."""
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError as e:
+            if e.errno != errno.ENXIO:
+                raise
+            return
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        start, end = start // PAGE * PAGE, -(-end // PAGE) * PAGE
+        yield start, min(end, size)
+
+
 class Contents:
-    """An image in use."""
+    """An image in use.  Its holes are not read: the kernel would keep memory of
+    zeroes for each, of what the bench wants to hold."""
 
     def __init__(self, path):
         self.path = path
         self.file = open(path, "rb")
         self.size = os.fstat(self.file.fileno()).st_size
+        # nor does it read on into them
+        os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
         self.runs = list(self._runs())
+        self.starts = [at for at, _ in self.runs]
 
     def read(self, at, count):
-        return os.pread(self.file.fileno(), count, at)
+        """No more than there is."""
+        out = bytearray(max(0, min(count, self.size - at)))
+        for i in range(max(0, bisect.bisect(self.starts, at) - 1),
+                       len(self.runs)):
+            start, size = self.runs[i]
+            first, end = max(start, at), min(start + size, at + len(out))
+            if start >= at + len(out):
+                break
+            if first < end:
+                out[first - at:end - at] = self._pread(first, end - first)
+        return bytes(out)
+
+    def _pread(self, at, count):
+        data = os.pread(self.file.fileno(), count, at)
+        if len(data) != count:
+            raise BenchError(f"{self.path}: has become shorter")
+        return data
 
     def _runs(self):
         """(offset, bytes) of what isn't zero, no longer than a chunk."""
-        for at in range(0, self.size, CHUNK):
-            data = self.read(at, CHUNK)
-            start = None
-            if data.count(0) == len(data):
-                continue
-            for page in range(0, len(data), PAGE):
-                zero = data[page:page + PAGE] == ZERO
-                if zero and start is not None:
-                    yield at + start, page - start
-                    start = None
-                elif not zero and start is None:
-                    start = page
-            if start is not None:
-                yield at + start, len(data) - start
+        for start, end in _extents(self.file.fileno(), self.size):
+            for at in range(start, end, CHUNK):
+                yield from self._runs_of(at, min(CHUNK, end - at))
+
+    def _runs_of(self, at, count):
+        """The same of @count bytes."""
+        data = self._pread(at, count)
+        start = None
+        if data.count(0) == len(data):
+            return
+        for page in range(0, len(data), PAGE):
+            zero = data[page:page + PAGE] == ZERO
+            if zero and start is not None:
+                yield at + start, page - start
+                start = None
+            elif not zero and start is None:
+                start = page
+        if start is not None:
+            yield at + start, len(data) - start
 
     def nonzero_bytes(self):
         return sum(count for _, count in self.runs)

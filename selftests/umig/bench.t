@@ -99,6 +99,31 @@ def test_image_is_what_its_recipe_says():
         assert 0.3 < contents.nonzero_bytes() / SIZE < 0.7
 
 
+def test_image_is_read_as_it_is_but_for_its_holes():
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "image")
+        with open(path, "wb") as f:
+            f.truncate(16 << 20)
+            for at in (5 * PAGE, (3 << 20) - PAGE, 3 << 20, (16 << 20) - PAGE):
+                f.seek(at)
+                f.write(os.urandom(PAGE))
+        contents = Contents(path)
+        assert contents.nonzero_bytes() == 4 * PAGE
+        read, pread = [], contents._pread
+        contents._pread = lambda at, count: read.append(count) or pread(
+            at, count)
+        for at, count in ((0, 16 << 20), (5 * PAGE + 7, 9), (4 * PAGE, PAGE),
+                          (5 * PAGE - 3, 2 * PAGE), ((3 << 20) - 5, 10),
+                          ((3 << 20) - 2 * PAGE, 4 * PAGE),
+                          ((16 << 20) - PAGE - 1, 2 * PAGE), (16 << 20, 1)):
+            with open(path, "rb") as f:
+                f.seek(at)
+                want = f.read(count)
+            del read[:]
+            assert contents.read(at, count) == want, (at, count)
+            assert sum(read) <= 4 * PAGE, (at, count, read)
+
+
 def test_loaded_memory_has_no_wrong_page():
     with tempfile.TemporaryDirectory() as d:
         contents, _, guest = loaded(d)
