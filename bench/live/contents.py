@@ -124,10 +124,13 @@ class Contents:
         return data
 
     def _runs(self):
-        """(offset, bytes) of what isn't zero, no longer than a chunk."""
+        """(offset, bytes) of what isn't zero, each within a chunk: guests have
+        their memory in pieces of those."""
         for start, end in _extents(self.file.fileno(), self.size):
-            for at in range(start, end, CHUNK):
-                yield from self._runs_of(at, min(CHUNK, end - at))
+            while start < end:
+                border = min((start // CHUNK + 1) * CHUNK, end)
+                yield from self._runs_of(start, border - start)
+                start = border
 
     def _runs_of(self, at, count):
         """The same of @count bytes."""

@@ -102,13 +102,16 @@ def test_image_is_what_its_recipe_says():
 def test_image_is_read_as_it_is_but_for_its_holes():
     with tempfile.TemporaryDirectory() as d:
         path = os.path.join(d, "image")
+        # two side by side, in different pieces of a guest's memory
+        places = (5 * PAGE, (3 << 20) - PAGE, 3 << 20, (16 << 20) - PAGE)
         with open(path, "wb") as f:
             f.truncate(16 << 20)
-            for at in (5 * PAGE, (3 << 20) - PAGE, 3 << 20, (16 << 20) - PAGE):
+            for at in places:
                 f.seek(at)
                 f.write(os.urandom(PAGE))
         contents = Contents(path)
         assert contents.nonzero_bytes() == 4 * PAGE
+        assert contents.runs == [(at, PAGE) for at in places], contents.runs
         read, pread = [], contents._pread
         contents._pread = lambda at, count: read.append(count) or pread(
             at, count)
